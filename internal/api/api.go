@@ -1,0 +1,53 @@
+// Package api holds what its protocols share: the jobs service as they see it. Each protocol below decodes a request into
+// the domain, calls Jobs, and encodes the answer; each has one renderer of errors.
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// Caller is who calls, after the signature was verified.
+type Caller struct {
+	Account   job.Account
+	Principal string // the access key
+}
+
+// Filter narrows a listing.
+type Filter struct {
+	Statuses []job.Status // empty = all
+	Since    time.Time    // created at or after; zero = no bound
+}
+
+// Page asks for a part of a listing.
+type Page struct {
+	Max   int    // 1–1,000
+	After job.ID // list what follows this job; "" = from the start. InvalidArgument when there is no such job
+}
+
+// Jobs is the jobs service. All entrances call it; it validates. Errors are *job.Error. Jobs of other accounts are
+// NoSuchJob. Listings run from the oldest job to the newest.
+type Jobs interface {
+	// Create validates the spec and makes the job. A token that the account has used is Duplicate, but for the very
+	// same request whose job was not made for a crash in between: that is finished.
+	Create(ctx context.Context, c Caller, s job.Spec) (job.Job, error)
+	Job(ctx context.Context, c Caller, id job.ID) (job.Job, error)
+	List(ctx context.Context, c Caller, f Filter, p Page) (jobs []job.Job, more bool, err error)
+	// SetPriority is NoSuchJob for a finished job.
+	SetPriority(ctx context.Context, c Caller, id job.ID, p job.Priority) (job.Job, error)
+	// Confirm lets a Suspended job (or one that is not there yet) run: Conflict in any other status. It answers Ready.
+	Confirm(ctx context.Context, c Caller, id job.ID, reason string) (job.Job, error)
+	// Cancel is Conflict for a finished job. It answers Cancelling.
+	Cancel(ctx context.Context, c Caller, id job.ID, reason string) (job.Job, error)
+	// Pause and Resume are ours: no XML protocol has them.
+	Pause(ctx context.Context, c Caller, id job.ID, reason string) (job.Job, error)
+	Resume(ctx context.Context, c Caller, id job.ID, reason string) (job.Job, error)
+	// Delete removes a finished job's record: Conflict for any other.
+	Delete(ctx context.Context, c Caller, id job.ID) error
+	// Report opens the job's report manifest or one of its result files by the name that the manifest gives it.
+	ReportManifest(ctx context.Context, c Caller, id job.ID) ([]byte, error)
+	// Watch calls f with the job now and after each change (status, progress) until it is final, ctx ends or f fails.
+	Watch(ctx context.Context, c Caller, id job.ID, f func(job.Job) error) error
+}

@@ -1,0 +1,89 @@
+package job
+
+// ManifestFormat is a manifest's format, in COS's words.
+type ManifestFormat string
+
+// The formats of COS.
+const (
+	FormatCSV       ManifestFormat = "COSBatchOperations_CSV_V1"
+	FormatInventory ManifestFormat = "COSInventoryReport_CSV_V1"
+)
+
+// Field is a column of a CSV manifest.
+type Field string
+
+// The columns of COS.
+const (
+	FieldIgnore  Field = "Ignore"
+	FieldBucket  Field = "Bucket"
+	FieldKey     Field = "Key"
+	FieldVersion Field = "VersionId"
+)
+
+// Location is where a manifest lies: an object, or, for a job in the foreground, a local file.
+type Location struct {
+	Region  Region // as the ARN names it; "" = not named
+	Bucket  Bucket
+	Key     Key
+	Version Version
+	ETag    string // without quotes; "" only for local files
+	Path    string // a local file; Bucket and Key are then empty
+}
+
+// Manifest is which objects a job is about.
+type Manifest struct {
+	Format   ManifestFormat
+	Fields   []Field // for FormatCSV only
+	Location Location
+}
+
+// ReportScope says which tasks stand in the completion report.
+type ReportScope string
+
+// The two scopes.
+const (
+	AllTasks        ReportScope = "AllTasks"
+	FailedTasksOnly ReportScope = "FailedTasksOnly"
+)
+
+// ReportFormat is the only report format of COS.
+const ReportFormat = "Report_CSV_V1"
+
+// Report is where a completion report goes, and what stands in it.
+type Report struct {
+	Enabled bool
+	Region  Region
+	Bucket  Bucket
+	Prefix  string // at most 256 bytes
+	Scope   ReportScope
+	Path    string // a local folder, for a job in the foreground; Bucket is then empty
+}
+
+// Operation is what a job does to each object. The operation package holds all of them; the domain needs only this.
+type Operation interface {
+	// Name is copy, restore, delete or tagging.
+	Name() string
+	// Validate checks every parameter; its errors carry InvalidArgument and the field's name.
+	Validate() error
+}
+
+// Request keeps what a caller sent, so that the same protocol can give it back to the letter.
+type Request struct {
+	Protocol string // "cos", "s3", "json", "cli"
+	Body     []byte // at most 64 KiB; its protocol's package alone reads it
+}
+
+// Spec is what a caller asks for.
+type Spec struct {
+	Token                string // ClientRequestToken, 1–64 bytes
+	Account              Account
+	Region               Region
+	ConfirmationRequired bool
+	Description          string // 0–256 bytes
+	Manifest             Manifest
+	Operation            Operation
+	Priority             Priority
+	Report               Report
+	Role                 Role
+	Request              Request
+}

@@ -1,0 +1,58 @@
+// Package operation holds what a job can do to an object: one file an operation, with its parameters, their
+// validation and Apply. The registry finds an operation by name; a further one is a file of its own and a line there.
+package operation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// Operation is a job.Operation that can be carried out.
+type Operation interface {
+	job.Operation
+	// Apply does the operation to one entry and says how it ended. It never panics on what a store answers, and
+	// returns the zero Outcome only when ctx ended before the outcome was known: that task stays undone.
+	Apply(ctx context.Context, s object.Store, t Task) job.Outcome
+}
+
+// Task is one entry to be worked on.
+type Task struct {
+	Entry job.Entry
+	// Repeat is set when an earlier attempt may have done the work already: an answer that its own success explains
+	// is then no failure.
+	Repeat bool
+}
+
+// registry makes an empty operation by name.
+var registry = map[string]func() Operation{
+	"copy":    func() Operation { return new(Copy) },
+	"restore": func() Operation { return new(Restore) },
+	"delete":  func() Operation { return new(Delete) },
+	"tagging": func() Operation { return new(Tagging) },
+}
+
+// Marshal encodes an operation's parameters for a stored record.
+func Marshal(op job.Operation) (name string, params []byte, err error) {
+	if _, ok := registry[op.Name()]; !ok {
+		return "", nil, fmt.Errorf("unknown operation %q", op.Name())
+	}
+	params, err = json.Marshal(op)
+	return op.Name(), params, err
+}
+
+// Unmarshal is Marshal's inverse.
+func Unmarshal(name string, params []byte) (Operation, error) {
+	mk, ok := registry[name]
+	if !ok {
+		return nil, fmt.Errorf("unknown operation %q", name)
+	}
+	op := mk()
+	if err := json.Unmarshal(params, op); err != nil {
+		return nil, fmt.Errorf("decode parameters of %s: %w", name, err)
+	}
+	return op, nil
+}
