@@ -34,6 +34,9 @@ type Error struct {
 	Message string // a full sentence: what, where, what to do next
 	Field   string // the field of the spec it is about, if one
 	Err     error
+	// All holds every problem that was found, the first being this error's own, when there is more than one. Message
+	// then has all their sentences.
+	All []*Error
 }
 
 func (e *Error) Error() string {
