@@ -72,7 +72,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 func (d *dispatcher) pass(ctx context.Context) error {
 	mark, _ := d.c.mark()
 	from := d.start(d.l.plan.ChunkOf(mark))
-	for cut, err := range d.l.plan.Chunks(ctx, opener{d.l.store}, from) {
+	for cut, err := range d.l.plan.Cut(ctx, opener{d.l.store}, from) {
 		if err != nil {
 			return err
 		}
@@ -94,9 +94,13 @@ func (d *dispatcher) pass(ctx context.Context) error {
 // start is where to cut from so as to reach a chunk with the least reading.
 func (d *dispatcher) start(chunk int64) manifest.Cursor {
 	best := manifest.Cursor{Chunk: chunk}
-	f := d.l.plan.Files[d.l.plan.FileOf(chunk)]
+	files := d.l.plan.Files
+	i := sort.Search(len(files), func(i int) bool { return files[i].FirstChunk > chunk }) - 1
+	if i < 0 {
+		return best
+	}
 	for _, m := range d.cursor.Marks {
-		if m.Chunk <= chunk && m.Chunk >= f.FirstChunk && (best.Offset == 0 || m.Chunk > best.Chunk) {
+		if m.Chunk <= chunk && m.Chunk > files[i].FirstChunk && (best.Offset == 0 || m.Chunk > best.Chunk) {
 			best = manifest.Cursor{Chunk: m.Chunk, Offset: m.Offset}
 		}
 	}

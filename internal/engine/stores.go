@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"iter"
-	"os"
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
@@ -29,38 +28,13 @@ type opener struct{ store object.Store }
 // Open implements manifest.Opener.
 func (o opener) Open(ctx context.Context, n manifest.Name, offset, length int64) (io.ReadCloser, manifest.Info, error) {
 	if n.Path != "" {
-		return openLocal(n.Path, offset, length)
+		return manifest.Local{}.Open(ctx, n, offset, length)
 	}
 	body, info, err := o.store.Get(ctx, object.Ref{Bucket: n.Bucket, Key: n.Key, Version: n.Version}, offset, length)
 	if err != nil {
 		return nil, manifest.Info{}, fmt.Errorf("read %s/%s: %w", n.Bucket, n.Key, err)
 	}
 	return body, manifest.Info{ETag: info.ETag, Version: info.Version, Size: info.Size, LastModified: info.LastModified}, nil
-}
-
-func openLocal(path string, offset, length int64) (io.ReadCloser, manifest.Info, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, manifest.Info{}, &job.Error{Code: job.InvalidRequest, Message: fmt.Sprintf("The file %q cannot be opened.", path), Err: err}
-	}
-	st, err := f.Stat()
-	if err == nil && offset > 0 {
-		_, err = f.Seek(offset, io.SeekStart)
-	}
-	if err != nil {
-		_ = f.Close()
-		return nil, manifest.Info{}, fmt.Errorf("open %q: %w", path, err)
-	}
-	info := manifest.Info{Size: st.Size(), LastModified: st.ModTime()}
-	if length < 0 {
-		return f, info, nil
-	}
-	return readCloser{io.LimitReader(f, length), f}, info, nil
-}
-
-type readCloser struct {
-	io.Reader
-	io.Closer
 }
 
 // bucketSink writes a report to a bucket.
