@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -25,10 +26,27 @@ type store struct {
 	whole  map[job.Key]int // openings to the end
 	// cut makes bodies break off after so many bytes.
 	cut int64
+
+	mu    sync.Mutex
+	etags map[*byte]string // of bodies, by where they lie: benchmarks should not measure the store
+}
+
+func (s *store) etag(b []byte) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(b) == 0 {
+		return etagOf(b)
+	}
+	e, ok := s.etags[&b[0]]
+	if !ok {
+		e = etagOf(b)
+		s.etags[&b[0]] = e
+	}
+	return e
 }
 
 func newStore() *store {
-	return &store{files: map[job.Key][]byte{}, opened: map[job.Key]int{}, whole: map[job.Key]int{}}
+	return &store{files: map[job.Key][]byte{}, opened: map[job.Key]int{}, whole: map[job.Key]int{}, etags: map[*byte]string{}}
 }
 
 var errNoSuchKey = errors.New("NoSuchKey")
@@ -38,11 +56,13 @@ func (s *store) Open(ctx context.Context, n Name, offset, length int64) (io.Read
 	if !ok || n.Bucket != lists {
 		return nil, Info{}, fmt.Errorf("%s: %w", n, errNoSuchKey)
 	}
+	s.mu.Lock()
 	s.opened[n.Key]++
 	if length < 0 {
 		s.whole[n.Key]++
 	}
-	info := Info{ETag: etagOf(b), Size: int64(len(b))}
+	s.mu.Unlock()
+	info := Info{ETag: s.etag(b), Size: int64(len(b))}
 	b = b[min(offset, int64(len(b))):]
 	if length >= 0 {
 		b = b[:min(length, int64(len(b)))]

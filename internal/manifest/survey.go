@@ -108,10 +108,14 @@ func (p *Plan) resume(ctx context.Context, o Opener, old *Plan, files []stated) 
 		return 0, nil
 	}
 	for i, f := range old.Files {
-		if i == len(files) || files[i].check(&f) != nil || f.Size == 0 || f.MD5 != files[i].md5 || f.Name != files[i].name {
+		if i == len(files) || files[i].check(&f) != nil || f.MD5 != files[i].md5 || f.Name != files[i].name {
 			return i, nil
 		}
-		body, err := openPinned(ctx, o, &f, 0, 1)
+		one := int64(1)
+		if f.Size == 0 {
+			one = -1 // an empty file has no first byte to ask for
+		}
+		body, err := openPinned(ctx, o, &f, 0, one)
 		if err != nil {
 			return i, ctx.Err() // what is wrong with the file its survey will tell
 		}

@@ -3,9 +3,11 @@
 package operation
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -35,7 +37,7 @@ var registry = map[string]func() Operation{
 	"tagging": func() Operation { return new(Tagging) },
 }
 
-// Marshal encodes an operation's parameters for a stored record.
+// Marshal encodes an operation's parameters for a stored record. Those that Validate accepts come back as they were.
 func Marshal(op job.Operation) (name string, params []byte, err error) {
 	if _, ok := registry[op.Name()]; !ok {
 		return "", nil, fmt.Errorf("unknown operation %q", op.Name())
@@ -44,15 +46,21 @@ func Marshal(op job.Operation) (name string, params []byte, err error) {
 	return op.Name(), params, err
 }
 
-// Unmarshal is Marshal's inverse.
+// Unmarshal is Marshal's inverse. A parameter that it does not know is an error: a job must not run without a condition
+// that a newer program stored.
 func Unmarshal(name string, params []byte) (Operation, error) {
 	mk, ok := registry[name]
 	if !ok {
 		return nil, fmt.Errorf("unknown operation %q", name)
 	}
 	op := mk()
-	if err := json.Unmarshal(params, op); err != nil {
+	d := json.NewDecoder(bytes.NewReader(params))
+	d.DisallowUnknownFields()
+	if err := d.Decode(op); err != nil {
 		return nil, fmt.Errorf("decode parameters of %s: %w", name, err)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return nil, fmt.Errorf("decode parameters of %s: more follows their end", name)
 	}
 	return op, nil
 }

@@ -1,0 +1,206 @@
+package carrier
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+const (
+	maxPayload  = 8 << 20 // of one message
+	startLimit  = 30 * time.Second
+	flushLimit  = 2 * time.Second
+	serverStore = 1 << 50 // no bound by the server: see bounds
+)
+
+// Options are the settings of a Carrier. Only Dir is required.
+type Options struct {
+	// Dir is the folder that holds everything. It is made if missing. Keep it on a local disk, never on NFS.
+	Dir string
+	// Sync makes every stored message be on disk before its call returns. Without it the end of the machine (not of
+	// the process) loses up to two minutes; jobs end right all the same, by running those rows again.
+	Sync bool
+	// MaxStore bounds the bytes of WORK and RES together; 0 is half of the free disk. Records are not bounded, so that
+	// a full queue cannot keep a checkpoint from being written.
+	MaxStore int64
+	// Logger takes the server's warnings and errors; nil drops them.
+	Logger *slog.Logger
+	// AckWait is how long a claimed chunk stays with its holder without being extended; 0 is 15 s.
+	AckWait time.Duration
+}
+
+// Carrier is an engine.Carrier. It is safe for concurrent use.
+type Carrier struct {
+	ackWait time.Duration
+	lock    *os.File
+	server  *server.Server
+	conn    *nats.Conn
+	js      jetstream.JetStream
+	records map[engine.Bucket]bucket
+	work    jetstream.Stream
+	results jetstream.Stream
+
+	opening sync.Mutex // one Open or Shut at a time
+	mu      sync.RWMutex
+	queues  map[job.ID]*queue // the open ones
+
+	closing sync.Once
+	closed  chan struct{}
+}
+
+var _ engine.Carrier = (*Carrier)(nil)
+
+// errClosed ends waiting calls.
+var errClosed = errors.New("carrier is closed")
+
+// Open locks the folder, starts the server on it and makes what is missing. It fails with job.Unavailable and a sentence
+// for the user when another process holds the folder. Close it.
+func Open(ctx context.Context, o Options) (*Carrier, error) {
+	if o.Dir == "" {
+		return nil, errors.New("open carrier: no folder given")
+	}
+	if o.AckWait == 0 {
+		o.AckWait = 15 * time.Second
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	c := &Carrier{
+		ackWait: o.AckWait,
+		records: make(map[engine.Bucket]bucket),
+		queues:  make(map[job.ID]*queue),
+		closed:  make(chan struct{}),
+	}
+	var err error
+	if c.lock, err = lockFolder(o.Dir); err != nil {
+		return nil, err
+	}
+	if err = c.start(ctx, o); err != nil {
+		return nil, errors.Join(fmt.Errorf("open carrier in %q: %w", o.Dir, err), c.Close())
+	}
+	return c, nil
+}
+
+func (c *Carrier) start(ctx context.Context, o Options) error {
+	if o.MaxStore == 0 {
+		var err error
+		if o.MaxStore, err = halfOfDisk(o.Dir); err != nil {
+			return err
+		}
+	}
+	if err := c.startServer(o); err != nil {
+		return err
+	}
+	if err := c.connect(); err != nil {
+		return err
+	}
+	return c.makeStreams(ctx, o)
+}
+
+func (c *Carrier) startServer(o Options) error {
+	log := &serverLog{to: o.Logger}
+	s, err := server.NewServer(&server.Options{
+		ServerName:             "drover",
+		JetStream:              true,
+		StoreDir:               filepath.Join(o.Dir, "nats"),
+		DontListen:             true,
+		NoSigs:                 true,
+		DisableJetStreamBanner: true,
+		MaxPayload:             maxPayload,
+		SyncAlways:             o.Sync,
+		JetStreamMaxMemory:     64 << 20, // LIVE: some KB a worker
+		JetStreamMaxStore:      serverStore,
+		// A consumer a job that is open; the default of 1,000 would be a limit on open jobs.
+		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000},
+	})
+	if err != nil {
+		return fmt.Errorf("make the server: %w", err)
+	}
+	c.server = s
+	s.SetLoggerV2(log, false, false, false)
+	s.Start()
+	if !s.ReadyForConnections(startLimit) || !s.JetStreamEnabled() {
+		return fmt.Errorf("start the server: not ready: %s", log.lastError())
+	}
+	// A folder that is not synced as asked would lose what was promised, and nobody would see it before a crash.
+	if got := s.JetStreamConfig(); got == nil || got.SyncAlways != o.Sync {
+		return errors.New("start the server: it does not sync as configured")
+	}
+	return nil
+}
+
+func (c *Carrier) connect() error {
+	var err error
+	c.conn, err = nats.Connect("", nats.InProcessServer(c.server), nats.Name("drover"),
+		nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
+	if err != nil {
+		return fmt.Errorf("connect to the server: %w", err)
+	}
+	if c.js, err = jetstream.New(c.conn, jetstream.WithDefaultTimeout(requestLimit)); err != nil {
+		return fmt.Errorf("connect to JetStream: %w", err)
+	}
+	return nil
+}
+
+// Close ends all waiting calls, shuts the server down, waits for it and frees the folder. Further calls do nothing.
+func (c *Carrier) Close() error {
+	var err error
+	c.closing.Do(func() {
+		close(c.closed)
+		if c.conn != nil {
+			// Naks and the like that were sent without waiting still get through.
+			_ = c.conn.FlushTimeout(flushLimit)
+			c.conn.Close()
+		}
+		if c.server != nil {
+			c.server.Shutdown()
+			c.server.WaitForShutdown()
+		}
+		err = c.lock.Close()
+	})
+	return err
+}
+
+// serverLog passes the server's log on. Notices are of no interest to who runs drover.
+type serverLog struct {
+	to   *slog.Logger
+	mu   sync.Mutex
+	last string
+}
+
+func (l *serverLog) lastError() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.last
+}
+
+func (l *serverLog) fail(format string, v []any) {
+	s := fmt.Sprintf(format, v...)
+	l.to.Error("carrier: " + s)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = s
+}
+
+func (l *serverLog) Noticef(format string, v ...any) {
+	l.to.Debug("carrier: " + fmt.Sprintf(format, v...))
+}
+func (l *serverLog) Warnf(format string, v ...any) {
+	l.to.Warn("carrier: " + fmt.Sprintf(format, v...))
+}
+func (l *serverLog) Errorf(format string, v ...any) { l.fail(format, v) }
+func (l *serverLog) Fatalf(format string, v ...any) { l.fail(format, v) }
+func (l *serverLog) Debugf(string, ...any)          {}
+func (l *serverLog) Tracef(string, ...any)          {}

@@ -1,0 +1,278 @@
+package carrier
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+const (
+	maxAckPending = 4096 // chunks of a job that run at once
+	maxWaiting    = 4096 // claims of a job that wait at once
+)
+
+// queue is a job's queue from one Open until the next Open or Shut.
+type queue struct {
+	consumer jetstream.Consumer
+	next     string // where claims go
+}
+
+func consumerName(id job.ID) string { return "w_" + string(id) }
+
+func workOf(id job.ID) string { return "work." + string(id) + ".>" }
+
+func (c *Carrier) queue(id job.ID) *queue {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.queues[id]
+}
+
+// Open implements engine.Work. It makes the job's consumer anew: a new one starts at the oldest chunk and knows of no
+// claims, where an old one would hold back claimed chunks for the rest of their AckWait.
+func (c *Carrier) Open(ctx context.Context, id job.ID) error {
+	if err := checkID(id); err != nil {
+		return fmt.Errorf("open queue: %w", err)
+	}
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if err := c.deleteConsumer(ctx, id); err != nil {
+		return fmt.Errorf("open queue of job %s: %w", id, err)
+	}
+	q := &queue{next: "$JS.API.CONSUMER.MSG.NEXT.WORK." + consumerName(id)}
+	err := c.try(ctx, func(ctx context.Context, _ bool) error {
+		var err error
+		q.consumer, err = c.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+			Durable: consumerName(id), FilterSubject: workOf(id),
+			AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.ackWait, MaxDeliver: -1,
+			MaxAckPending: maxAckPending, MaxWaiting: maxWaiting,
+			// What it would keep on disk is not used again.
+			MemoryStorage: true,
+		})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open queue of job %s: %w", id, err)
+	}
+	c.mu.Lock()
+	c.queues[id] = q
+	c.mu.Unlock()
+	return nil
+}
+
+// Shut implements engine.Work. Leases that are out can still be acknowledged, but no longer extended.
+func (c *Carrier) Shut(ctx context.Context, id job.ID) error {
+	if err := checkID(id); err != nil {
+		return fmt.Errorf("shut queue: %w", err)
+	}
+	c.opening.Lock()
+	defer c.opening.Unlock()
+	if err := c.deleteConsumer(ctx, id); err != nil {
+		return fmt.Errorf("shut queue of job %s: %w", id, err)
+	}
+	return nil
+}
+
+func (c *Carrier) deleteConsumer(ctx context.Context, id job.ID) error {
+	c.mu.Lock()
+	delete(c.queues, id)
+	c.mu.Unlock()
+	return c.try(ctx, func(ctx context.Context, _ bool) error {
+		err := c.work.DeleteConsumer(ctx, consumerName(id))
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			return nil
+		}
+		return err
+	})
+}
+
+// Publish implements engine.Work.
+func (c *Carrier) Publish(ctx context.Context, id job.ID, phase int, chunk int64, data []byte) error {
+	subject, err := workSubject(id, phase, chunk)
+	if err == nil {
+		err = c.try(ctx, func(ctx context.Context, again bool) error {
+			_, err := c.js.Publish(ctx, subject, data, jetstream.WithRetryAttempts(0))
+			switch refusedBy(err) {
+			case refusedTwice:
+				if again {
+					return nil // by the attempt that went without answer
+				}
+				return engine.ErrQueued
+			case refusedFull:
+				return fmt.Errorf("%w: %w", engine.ErrFull, err)
+			}
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("publish chunk %d of job %s, phase %d: %w", chunk, id, phase, err)
+	}
+	return nil
+}
+
+// Claim implements engine.Work. When ctx ends while it waits, a chunk handed out at that very moment stays claimed for
+// one AckWait.
+func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (engine.Lease, error) {
+	q := c.queue(id)
+	if q == nil {
+		return nil, nil
+	}
+	sent := time.Now()
+	m, err := c.pull(ctx, q, wait)
+	if err != nil {
+		return nil, fmt.Errorf("claim a chunk of job %s: %w", id, err)
+	}
+	if m.Header.Get(headerStatus) != "" {
+		return nil, nil // none came, or the queue was shut or opened anew meanwhile
+	}
+	l, err := c.newLease(id, q, m, sent)
+	if err != nil {
+		return nil, fmt.Errorf("claim a chunk of job %s: %w", id, err)
+	}
+	// The term began somewhere between sending and now. Where that leaves too little, ask for a term that is known.
+	if time.Since(sent) > margin(c.ackWait)/2 {
+		_ = l.Extend(ctx)
+	}
+	return l, nil
+}
+
+// headerStatus is set on answers that are no message: none came, no such consumer, and the like.
+const headerStatus = "Status"
+
+// pullRequest asks a consumer for messages (NATS ADR-13).
+type pullRequest struct {
+	Batch   int           `json:"batch"`
+	NoWait  bool          `json:"no_wait,omitempty"`
+	Expires time.Duration `json:"expires"`
+}
+
+// pull asks for one message and returns the answer. It uses an inbox of its own, for a delivered message bears the
+// chunk's subject, by which the client's shared inbox could not tell whose it is.
+func (c *Carrier) pull(ctx context.Context, q *queue, wait time.Duration) (*nats.Msg, error) {
+	r := pullRequest{Batch: 1, Expires: wait}
+	if wait <= 0 {
+		// With an expiry the server looks into the stream, without one only at a counter that lags behind.
+		r.NoWait, r.Expires = true, requestLimit
+	}
+	body, err := json.Marshal(r)
+	if err != nil {
+		return nil, err
+	}
+	answers := make(chan *nats.Msg, 2) // the message, and perhaps a status after it
+	inbox := c.conn.NewInbox()
+	sub, err := c.conn.ChanSubscribe(inbox, answers)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // with it the server drops the request
+	if err := c.conn.PublishRequest(q.next, inbox, body); err != nil {
+		return nil, err
+	}
+	late := time.NewTimer(r.Expires + requestLimit)
+	defer late.Stop()
+	select {
+	case m := <-answers:
+		return m, nil
+	case <-late.C:
+		return nil, nats.ErrTimeout
+	case <-c.closed:
+		return nil, errClosed
+	case <-ctx.Done():
+	}
+	select {
+	case m := <-answers:
+		if m.Header.Get(headerStatus) == "" {
+			_ = m.Respond([]byte("-NAK"))
+		}
+	default:
+	}
+	return nil, ctx.Err()
+}
+
+// State implements engine.Work. A chunk given back with a delay counts as running until the delay is over.
+func (c *Carrier) State(ctx context.Context, id job.ID) (engine.QueueState, error) {
+	s, err := c.state(ctx, id)
+	if err != nil {
+		return engine.QueueState{}, fmt.Errorf("count the queue of job %s: %w", id, err)
+	}
+	return s, nil
+}
+
+func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, error) {
+	if err := checkID(id); err != nil {
+		return engine.QueueState{}, err
+	}
+	running := 0
+	if q := c.queue(id); q != nil {
+		err := c.try(ctx, func(ctx context.Context, _ bool) error {
+			info, err := q.consumer.Info(ctx)
+			if errors.Is(err, jetstream.ErrConsumerNotFound) {
+				return nil // shut, or opened anew, meanwhile
+			}
+			if err == nil {
+				running = info.NumAckPending
+			}
+			return err
+		})
+		if err != nil {
+			return engine.QueueState{}, err
+		}
+	}
+	// The consumer's own count of what waits lags behind publishes; the stream's is exact, and a queue is short.
+	subjects, err := c.subjects(ctx, workOf(id))
+	return engine.QueueState{Waiting: max(0, len(subjects)-running), Running: running}, err
+}
+
+// Queued implements engine.Work.
+func (c *Carrier) Queued(ctx context.Context, id job.ID, phase int) ([]int64, error) {
+	if err := checkID(id); err != nil {
+		return nil, fmt.Errorf("list the queue: %w", err)
+	}
+	subjects, err := c.subjects(ctx, fmt.Sprintf("work.%s.%d.*", id, phase))
+	if err != nil {
+		return nil, fmt.Errorf("list the queue of job %s, phase %d: %w", id, phase, err)
+	}
+	chunks := make([]int64, 0, len(subjects))
+	for s := range subjects {
+		_, chunk, err := parseWork(s)
+		if err != nil {
+			return nil, err
+		}
+		chunks = append(chunks, chunk)
+	}
+	return chunks, nil
+}
+
+// subjects lists WORK's subjects that match; the client reads all pages.
+func (c *Carrier) subjects(ctx context.Context, filter string) (map[string]uint64, error) {
+	var found map[string]uint64
+	err := c.try(ctx, func(ctx context.Context, _ bool) error {
+		info, err := c.work.Info(ctx, jetstream.WithSubjectFilter(filter))
+		if err == nil {
+			found = info.State.Subjects
+		}
+		return err
+	})
+	return found, err
+}
+
+// Purge implements engine.Work.
+func (c *Carrier) Purge(ctx context.Context, id job.ID) error {
+	err := checkID(id)
+	if err == nil {
+		err = c.try(ctx, func(ctx context.Context, _ bool) error {
+			return c.work.Purge(ctx, jetstream.WithPurgeSubject(workOf(id)))
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("purge the queue of job %s: %w", id, err)
+	}
+	return nil
+}

@@ -1,0 +1,158 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"strings"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// Copy implements object.Copier. An answer 200 that holds an error is that error, with the status 200 (AWS S3 API,
+// CopyObject; Tencent doc page 436/10881).
+func (c *Client) Copy(ctx context.Context, r object.CopyRequest) (object.CopyResult, error) {
+	rq := c.onObject("Copy", "PUT", object.Ref{Bucket: r.Bucket, Key: r.Key})
+	rq.slow = true
+	c.setCopyHeaders(rq, r)
+	conditional := !r.IfModifiedSince.IsZero() || !r.IfUnmodifiedSince.IsZero() || r.IfMatch != ""
+	rq.once = conditional && r.Source.Bucket == r.Bucket && r.Source.Key == r.Key
+	var result object.CopyResult
+	rq.check = func(a *response) (e *object.Error) {
+		result, e = c.copyResult(rq, a)
+		return e
+	}
+	if _, err := c.call(ctx, rq); err != nil {
+		return object.CopyResult{}, err
+	}
+	return result, nil
+}
+
+func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
+	d := c.d
+	if r.Source.Key == "" || !bucketName(string(r.Source.Bucket)) {
+		rq.refuse("The source of a copy must be a bucket and a key.")
+		return
+	}
+	rq.set(d.copySource, c.copySource(r.Source))
+	rq.setIf(d.class, r.Class)
+	rq.setIf(d.sse, r.SSE)
+	rq.setIf(d.metaDirective, d.directive(r.MetadataDirective))
+	if r.MetadataDirective == object.DirectiveReplace {
+		d.setMetadata(rq, r.Meta)
+	}
+	rq.setIf(d.tagDirective, d.directive(r.TaggingDirective))
+	if r.TaggingDirective == object.DirectiveReplace && len(r.Tags) > 0 {
+		rq.set(d.tagging, encodeTags(r.Tags))
+	}
+	rq.setIf(d.acl, r.CannedACL)
+	d.setGrants(rq, r.Grants)
+	rq.setIf(d.ifModified, httpTime(r.IfModifiedSince))
+	rq.setIf(d.ifUnmodified, httpTime(r.IfUnmodifiedSince))
+	if r.IfMatch != "" {
+		rq.set(d.ifMatch, `"`+r.IfMatch+`"`)
+	}
+}
+
+// copySource is bucket/key for s3 and host/key for cos, the key encoded.
+func (c *Client) copySource(r object.Ref) string {
+	b := make([]byte, 0, len(r.Bucket)+len(c.end.sourceSuffix)+len(r.Key)+64)
+	b = append(b, r.Bucket...)
+	if c.d.cos {
+		b = append(append(b, '.'), c.end.sourceSuffix...)
+	}
+	b = append(b, '/')
+	b = appendEscaped(b, string(r.Key), true)
+	if r.Version != "" {
+		b = append(b, "?versionId="...)
+		b = appendEscaped(b, string(r.Version), false)
+	}
+	return string(b)
+}
+
+// copyResult reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
+func (c *Client) copyResult(rq *request, a *response) (object.CopyResult, *object.Error) {
+	r, ok := scanCopyResult(a.data)
+	if !ok {
+		var x xmlCopyResult
+		err := xml.Unmarshal(a.data, &x)
+		switch {
+		case err == nil && x.XMLName.Local == "Error":
+			return r, c.failure(rq, a, a.data)
+		case err != nil || x.XMLName.Local != "CopyObjectResult" || x.ETag == "":
+			return r, badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
+		}
+		r.ETag, r.Version = unquote(x.ETag), job.Version(x.VersionID)
+		r.LastModified = parseXMLTime(x.LastModified)
+	}
+	if v := c.d.versionOf(a); v != "" {
+		r.Version = v
+	}
+	r.HTTPStatus = a.status
+	return r, nil
+}
+
+type xmlCopyResult struct {
+	XMLName      xml.Name
+	ETag         string `xml:"ETag"`
+	LastModified string `xml:"LastModified"`
+	VersionID    string `xml:"VersionId"`
+}
+
+// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one.
+func scanCopyResult(body []byte) (object.CopyResult, bool) {
+	var r object.CopyResult
+	b := bytes.TrimSpace(body)
+	if bytes.HasPrefix(b, []byte("<?xml ")) {
+		_, rest, ok := bytes.Cut(b, []byte("?>"))
+		if !ok {
+			return r, false
+		}
+		b = bytes.TrimSpace(rest)
+	}
+	b, ok := bytes.CutPrefix(b, []byte("<CopyObjectResult"))
+	if !ok || len(b) == 0 || b[0] != '>' && b[0] != ' ' {
+		return r, false
+	}
+	if b, ok = bytes.CutSuffix(b, []byte("</CopyObjectResult>")); !ok || bytes.Contains(b, []byte("<!")) {
+		return r, false
+	}
+	etag, ok := element(b, "<ETag>", "</ETag>")
+	if !ok {
+		return r, false
+	}
+	modified, _ := element(b, "<LastModified>", "</LastModified>")
+	version, _ := element(b, "<VersionId>", "</VersionId>")
+	r.ETag, r.LastModified, r.Version = unquote(etag), parseXMLTime(modified), job.Version(version)
+	return r, r.ETag != ""
+}
+
+// quotes are the ways that XML writers put a quote.
+var quotes = strings.NewReplacer("&quot;", `"`, "&#34;", `"`, "&#x22;", `"`)
+
+// element finds an element's text; false when it is not there or is more than plain text.
+func element(b []byte, open, end string) (string, bool) {
+	_, b, ok := bytes.Cut(b, []byte(open))
+	if !ok {
+		return "", false
+	}
+	text, _, ok := bytes.Cut(b, []byte(end))
+	if !ok || bytes.IndexByte(text, '<') >= 0 {
+		return "", false
+	}
+	if bytes.IndexByte(text, '&') < 0 {
+		return string(text), true
+	}
+	s := quotes.Replace(string(text))
+	return s, !strings.Contains(s, "&")
+}
+
+func parseXMLTime(s string) time.Time {
+	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))
+	if err != nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}

@@ -1,0 +1,215 @@
+package httpwire
+
+import (
+	"cmp"
+	"crypto/md5"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// field is one header: the name in lower case.
+type field struct{ name, value string }
+
+// fields are headers.
+type fields []field
+
+func (f fields) get(name string) string {
+	for i := range f {
+		if f[i].name == name {
+			return f[i].value
+		}
+	}
+	return ""
+}
+
+// param is one query parameter, decoded.
+type param struct{ name, value string }
+
+// request is one call, ready to be signed and sent any number of times.
+type request struct {
+	op     string
+	method string
+	tls    bool
+	addr   string // host:port to connect to
+	server string // the name that a TLS certificate must be for
+	host   string // Host header
+	path   string // as sent: percent-encoded
+	plain  string // the path decoded, which q-sign signs
+	query  []param
+	target string // path?query as sent
+	header fields // without host, content-length and what signing adds
+	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
+
+	xml   []byte        // a body in memory
+	body  io.ReadSeeker // or one to be streamed
+	start int64         // where in body it begins
+	size  int64
+
+	wholeBucket bool      // the call is to a bucket, not to an object in it
+	signed      time.Time // of the present attempt, by the store's clock
+	// check looks at an answer with a good status: some of them hold an error.
+	check func(a *response) *object.Error
+
+	stream bool // leave a good answer's body to the caller
+	slow   bool // the answer may come only when the work is done
+	// once forbids a repeat after an attempt that may have been carried out.
+	once bool
+	// settles names error codes that such an attempt explains: they are then a success with this status.
+	settles       []string
+	settledStatus int
+
+	err *object.Error // why it cannot be sent
+}
+
+// refuse keeps the first reason why the request cannot be sent.
+func (rq *request) refuse(format string, args ...any) {
+	if rq.err == nil {
+		rq.err = &object.Error{
+			Op: rq.op, Code: object.CodeInvalidRequest, Class: object.Permanent,
+			Message: fmt.Sprintf(format, args...),
+		}
+	}
+}
+
+// set adds a header. Blanks around the value are dropped, as the wire does not keep them.
+func (rq *request) set(name, value string) {
+	value = strings.Trim(value, " \t")
+	if !validName(name) {
+		rq.refuse("%q cannot be the name of a header: use letters, digits and hyphens.", name)
+	}
+	if !validValue(value) {
+		rq.refuse("The value of header %s has control characters, which no header can carry.", name)
+	}
+	rq.header = append(rq.header, field{name, value})
+}
+
+func (rq *request) param(name, value string) { rq.query = append(rq.query, param{name, value}) }
+
+// setXML gives the request a body with its MD5, which many stores demand with subresources.
+func (rq *request) setXML(body []byte) {
+	sum := md5.Sum(body)
+	rq.xml, rq.size = body, int64(len(body))
+	rq.set("content-type", "application/xml")
+	rq.set("content-md5", base64.StdEncoding.EncodeToString(sum[:]))
+}
+
+// setBody gives the request a body that is streamed, and reads it once for its MD5.
+func (rq *request) setBody(body io.ReadSeeker, size int64) {
+	if body == nil {
+		body = strings.NewReader("")
+	}
+	start, err := body.Seek(0, io.SeekCurrent)
+	h := md5.New()
+	var n int64
+	if err == nil {
+		n, err = io.Copy(h, body)
+	}
+	switch {
+	case err != nil:
+		rq.refuse("The body cannot be read.")
+		rq.err.Err = err
+	case n != size:
+		rq.refuse("The body has %d bytes where %d were announced.", n, size)
+	}
+	rq.body, rq.start, rq.size = body, start, size
+	rq.set("content-md5", base64.StdEncoding.EncodeToString(h.Sum(nil)))
+}
+
+// rewind makes the body ready for another attempt.
+func (rq *request) rewind() error {
+	if rq.body == nil {
+		return nil
+	}
+	_, err := rq.body.Seek(rq.start, io.SeekStart)
+	return err
+}
+
+// finish sorts the parameters and builds the target.
+func (rq *request) finish() {
+	slices.SortFunc(rq.query, func(a, b param) int {
+		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
+	})
+	rq.target = rq.path
+	if len(rq.query) == 0 {
+		return
+	}
+	b := append([]byte(rq.path), '?')
+	b = appendQuery(b, rq.query)
+	rq.target = string(b)
+}
+
+// appendQuery writes parameters in their order, as SigV4's canonical query does.
+func appendQuery(b []byte, query []param) []byte {
+	for i, p := range query {
+		if i > 0 {
+			b = append(b, '&')
+		}
+		b = appendEscaped(b, p.name, false)
+		b = append(b, '=')
+		b = appendEscaped(b, p.value, false)
+	}
+	return b
+}
+
+const upperHex = "0123456789ABCDEF"
+
+// appendEscaped percent-encodes all bytes but RFC 3986's unreserved ones, and slashes where they are kept.
+func appendEscaped(b []byte, s string, keepSlash bool) []byte {
+	for i := range len(s) {
+		c := s[i]
+		if unreserved[c] || c == '/' && keepSlash {
+			b = append(b, c)
+		} else {
+			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+		}
+	}
+	return b
+}
+
+func escapePath(s string) string { return string(appendEscaped(make([]byte, 0, len(s)+16), s, true)) }
+
+// unreserved are RFC 3986's bytes that are never encoded.
+var unreserved = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
+
+// tokens are the bytes of a header's name, in the lower case that we send.
+var tokens = byteSet("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")
+
+func byteSet(s string) (set [256]bool) {
+	for i := range len(s) {
+		set[s[i]] = true
+	}
+	return set
+}
+
+func validName(s string) bool {
+	for i := range len(s) {
+		if !tokens[s[i]] {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func validValue(s string) bool {
+	for i := range len(s) {
+		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// encodeTags writes tags as the tagging header has them: k=v&k2=v2, percent-encoded.
+func encodeTags(tags []object.Tag) string {
+	query := make([]param, len(tags))
+	for i, t := range tags {
+		query[i] = param{t.Key, t.Value}
+	}
+	return string(appendQuery(nil, query))
+}

@@ -1,0 +1,151 @@
+package httpwire
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// Pauses between attempts: uniformly from nothing to minBackoff, doubled with each attempt up to maxBackoff.
+const (
+	minBackoff = 50 * time.Millisecond
+	maxBackoff = 5 * time.Second
+	// maxWait is the longest Retry-After that is waited for in here; with a longer one the caller gets the error.
+	maxWait = time.Minute
+	// skewed is by how much clocks must differ to explain an unexplained 403: stores allow 15 minutes.
+	skewed = 10 * time.Minute
+)
+
+// call sends rq until it succeeds, cannot succeed, or has had its attempts.
+func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
+	if rq.err != nil {
+		return nil, rq.err
+	}
+	rq.finish()
+	var unsure, clockSet bool
+	for n := 1; ; n++ {
+		a, e := c.attempt(ctx, rq)
+		switch {
+		case e == nil:
+			return a, nil
+		case unsure && slices.Contains(rq.settles, e.Code):
+			return &response{status: rq.settledStatus}, nil
+		case ctx.Err() != nil:
+			return a, ended(e, ctx)
+		case !clockSet && c.learnClock(rq, a, e):
+			clockSet = true
+			n--
+			continue
+		}
+		// Only an answer that refuses says that nothing was done.
+		unsure = unsure || e.Class == object.Transient
+		if e.Class == object.Permanent || n >= c.o.MaxAttempts || rq.once && unsure {
+			return a, e
+		}
+		pause := c.pause(n)
+		if e.RetryAfter > maxWait {
+			return a, e
+		}
+		if err := c.sleep(ctx, max(pause, e.RetryAfter)); err != nil {
+			return a, ended(e, ctx)
+		}
+	}
+}
+
+// pause is how long to wait after attempt n.
+func (c *Client) pause(n int) time.Duration {
+	top := maxBackoff
+	if n < 8 {
+		top = min(top, minBackoff<<(n-1))
+	}
+	return c.jitter(top)
+}
+
+// ended is the error of a call whose context ended: what the last attempt met stays visible, and errors.Is finds the
+// context's error.
+func ended(e *object.Error, ctx context.Context) error {
+	f := *e
+	f.Class, f.Err = object.Transient, ctx.Err()
+	return &f
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// attempt signs and sends rq once. The response is nil only where there was none; with an error its body is closed.
+func (c *Client) attempt(ctx context.Context, rq *request) (*response, *object.Error) {
+	if err := rq.rewind(); err != nil {
+		rq.refuse("The body cannot be read again.")
+		rq.err.Err = err
+		return nil, rq.err
+	}
+	rq.signed = c.now().Add(time.Duration(c.skew.Load()))
+	if e := c.sign(ctx, rq); e != nil {
+		return nil, e
+	}
+	a, err := c.wire.exchange(ctx, rq)
+	if err != nil {
+		return nil, noAnswer(rq, err)
+	}
+	if rq.stream && a.status/100 == 2 {
+		return a, nil
+	}
+	if err := a.read(); err != nil {
+		return a, noAnswer(rq, err)
+	}
+	if a.status/100 != 2 {
+		return a, c.failure(rq, a, a.data)
+	}
+	if rq.check != nil {
+		return a, rq.check(a)
+	}
+	return a, nil
+}
+
+func (c *Client) sign(ctx context.Context, rq *request) *object.Error {
+	var cred Credentials
+	if c.o.Credentials != nil {
+		var err error
+		if cred, err = c.o.Credentials(ctx); err != nil {
+			return noCredentials(rq, err)
+		}
+	}
+	if cred.AccessKey == "" {
+		rq.out = append(append(rq.out[:0], rq.header...), field{"host", rq.host})
+		return nil
+	}
+	if !validValue(cred.AccessKey) || !validValue(cred.SessionToken) {
+		return noCredentials(rq, errUnsendable)
+	}
+	s := c.signers.Get().(signer)
+	s.sign(rq, cred, rq.signed)
+	c.signers.Put(s)
+	return nil
+}
+
+// learnClock takes over the store's clock where a wrong one explains the refusal, and reports whether it did.
+func (c *Client) learnClock(rq *request, a *response, e *object.Error) bool {
+	if a == nil || a.status != 403 {
+		return false
+	}
+	date, err := parseHTTPDate(a.header.get("date"))
+	if err != nil {
+		return false
+	}
+	off := date.Sub(rq.signed)
+	if off.Abs() < skewed && (e.Code != "RequestTimeTooSkewed" || off.Abs() < time.Minute) {
+		return false
+	}
+	c.skew.Store(int64(date.Sub(c.now())))
+	return true
+}

@@ -1,0 +1,161 @@
+package httpwire
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"hash"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+const (
+	emptyHash       = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+	unsignedPayload = "UNSIGNED-PAYLOAD"
+	v4Algorithm     = "AWS4-HMAC-SHA256"
+)
+
+// v4 signs by Signature Version 4 for service s3 (AWS S3 API, "Authenticating requests: using the Authorization
+// header"). It keeps the day's key. Owned by one goroutine at a time.
+type v4 struct {
+	region string
+
+	secret string
+	day    string
+	key    hash.Hash // HMAC under the day's key
+	second int64
+	stamp  string // of second: 20060102T150405Z
+	scope  string // <day>/<region>/s3/aws4_request
+
+	sum hash.Hash
+	buf []byte
+	hex [64]byte
+}
+
+func newV4(region string) *v4 {
+	return &v4{region: region, sum: sha256.New(), buf: make([]byte, 0, 2048)}
+}
+
+// sign appends the signature's headers to rq. Streamed bodies are covered by their signed Content-MD5 instead of a
+// payload hash, so that they need not be read a third time.
+func (s *v4) sign(rq *request, c Credentials, now time.Time) {
+	s.prepare(c.SecretKey, now.UTC())
+	payload := emptyHash
+	switch {
+	case rq.body != nil:
+		payload = unsignedPayload
+	case len(rq.xml) > 0:
+		sum := sha256.Sum256(rq.xml)
+		payload = hex.EncodeToString(sum[:])
+	}
+	rq.out = append(rq.out[:0], rq.header...)
+	rq.out = append(rq.out,
+		field{"host", rq.host}, field{"x-amz-content-sha256", payload}, field{"x-amz-date", s.stamp})
+	if rq.size > 0 {
+		rq.out = append(rq.out, field{"content-length", strconv.FormatInt(rq.size, 10)})
+	}
+	if c.SessionToken != "" {
+		rq.out = append(rq.out, field{"x-amz-security-token", c.SessionToken})
+	}
+	sortFields(rq.out)
+	names := s.canonical(rq, payload)
+	rq.out = append(rq.out, field{"authorization", s.authorization(c.AccessKey, names)})
+}
+
+// prepare makes the key of the day, and the second's time stamp.
+func (s *v4) prepare(secret string, now time.Time) {
+	if sec := now.Unix(); sec != s.second || s.stamp == "" {
+		s.second, s.stamp = sec, now.Format("20060102T150405Z")
+	}
+	if day := s.stamp[:8]; day != s.day || secret != s.secret || s.key == nil {
+		s.day, s.secret = day, secret
+		s.scope = day + "/" + s.region + "/s3/aws4_request"
+		key := []byte("AWS4" + secret)
+		for _, part := range []string{day, s.region, "s3", "aws4_request"} {
+			m := hmac.New(sha256.New, key)
+			m.Write([]byte(part))
+			key = m.Sum(nil)
+		}
+		s.key = hmac.New(sha256.New, key)
+	}
+}
+
+// canonical writes the canonical request into s.buf and returns the signed headers' names, joined.
+func (s *v4) canonical(rq *request, payload string) string {
+	b := append(s.buf[:0], rq.method...)
+	b = append(b, '\n')
+	b = append(b, rq.path...)
+	b = append(b, '\n')
+	b = appendQuery(b, rq.query)
+	b = append(b, '\n')
+	for _, f := range rq.out {
+		b = append(b, f.name...)
+		b = append(b, ':')
+		b = appendSqueezed(b, f.value)
+		b = append(b, '\n')
+	}
+	b = append(b, '\n')
+	at := len(b)
+	for i, f := range rq.out {
+		if i > 0 {
+			b = append(b, ';')
+		}
+		b = append(b, f.name...)
+	}
+	names := string(b[at:])
+	b = append(b, '\n')
+	b = append(b, payload...)
+	s.buf = b
+	return names
+}
+
+// authorization signs the canonical request in s.buf.
+func (s *v4) authorization(accessKey, names string) string {
+	s.sum.Reset()
+	s.sum.Write(s.buf)
+	b := s.buf[:0]
+	b = append(b, v4Algorithm+"\n"...)
+	b = append(b, s.stamp...)
+	b = append(b, '\n')
+	b = append(b, s.scope...)
+	b = append(b, '\n')
+	at := len(b)
+	b = s.sum.Sum(b)
+	hex.Encode(s.hex[:], b[at:])
+	b = append(b[:at], s.hex[:]...)
+	s.key.Reset()
+	s.key.Write(b)
+	at = len(b)
+	b = s.key.Sum(b)
+	hex.Encode(s.hex[:], b[at:])
+	b = append(b[:0], v4Algorithm+" Credential="...)
+	b = append(b, accessKey...)
+	b = append(b, '/')
+	b = append(b, s.scope...)
+	b = append(b, ", SignedHeaders="...)
+	b = append(b, names...)
+	b = append(b, ", Signature="...)
+	b = append(b, s.hex[:]...)
+	s.buf = b
+	return string(b)
+}
+
+// appendSqueezed writes a value with runs of blanks as one.
+func appendSqueezed(b []byte, v string) []byte {
+	if !strings.Contains(v, "  ") {
+		return append(b, v...)
+	}
+	for i := range len(v) {
+		if v[i] == ' ' && i > 0 && v[i-1] == ' ' {
+			continue
+		}
+		b = append(b, v[i])
+	}
+	return b
+}
+
+func sortFields(f fields) {
+	slices.SortFunc(f, func(a, b field) int { return strings.Compare(a.name, b.name) })
+}

@@ -1,0 +1,189 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"encoding/xml"
+	"unicode/utf8"
+
+	"github.com/drover-batch/drover/internal/object"
+)
+
+type xmlTagging struct {
+	XMLName xml.Name `xml:"Tagging"`
+	Tags    []xmlTag `xml:"TagSet>Tag"`
+}
+
+type xmlTag struct {
+	Key   string `xml:"Key"`
+	Value string `xml:"Value"`
+}
+
+// Tags implements object.Tagger. An object without tags has none; COS's NoSuchTagSet says that too.
+func (c *Client) Tags(ctx context.Context, r object.Ref) ([]object.Tag, error) {
+	rq := c.onObject("Tags", "GET", r)
+	rq.param("tagging", "")
+	var x xmlTagging
+	rq.check = decode(rq, &x)
+	if _, err := c.call(ctx, rq); err != nil {
+		if object.CodeOf(err) == "NoSuchTagSet" || object.CodeOf(err) == "NoSuchTagSetError" {
+			return nil, nil
+		}
+		return nil, err
+	}
+	tags := make([]object.Tag, len(x.Tags))
+	for i, t := range x.Tags {
+		tags[i] = object.Tag{Key: t.Key, Value: t.Value}
+	}
+	return tags, nil
+}
+
+// PutTags implements object.Tagger.
+func (c *Client) PutTags(ctx context.Context, r object.Ref, tags []object.Tag) (int, error) {
+	rq := c.onObject("PutTags", "PUT", r)
+	rq.param("tagging", "")
+	var b bytes.Buffer
+	b.WriteString("<Tagging" + c.d.namespace + "><TagSet>")
+	for _, t := range tags {
+		if !validXML(t.Key) || !validXML(t.Value) {
+			rq.refuse("The tag %q has characters that XML cannot carry.", t.Key)
+		}
+		b.WriteString("<Tag><Key>" + escapeXML(t.Key) + "</Key><Value>" + escapeXML(t.Value) + "</Value></Tag>")
+	}
+	b.WriteString("</TagSet></Tagging>")
+	rq.setXML(b.Bytes())
+	a, err := c.call(ctx, rq)
+	if err != nil {
+		return 0, err
+	}
+	return a.status, nil
+}
+
+// DeleteTags implements object.Tagger.
+func (c *Client) DeleteTags(ctx context.Context, r object.Ref) (int, error) {
+	rq := c.onObject("DeleteTags", "DELETE", r)
+	rq.param("tagging", "")
+	a, err := c.call(ctx, rq)
+	if err != nil {
+		return 0, err
+	}
+	return a.status, nil
+}
+
+type xmlACL struct {
+	XMLName xml.Name   `xml:"AccessControlPolicy"`
+	Owner   xmlGrantee `xml:"Owner"`
+	Grants  []xmlGrant `xml:"AccessControlList>Grant"`
+}
+
+type xmlGrant struct {
+	Grantee    xmlGrantee `xml:"Grantee"`
+	Permission string     `xml:"Permission"`
+}
+
+type xmlGrantee struct {
+	ID          string `xml:"ID"`
+	URI         string `xml:"URI"`
+	DisplayName string `xml:"DisplayName"`
+}
+
+// ACL implements object.ACLer.
+func (c *Client) ACL(ctx context.Context, r object.Ref) (object.ACL, error) {
+	rq := c.onObject("ACL", "GET", r)
+	rq.param("acl", "")
+	var x xmlACL
+	rq.check = decode(rq, &x)
+	if _, err := c.call(ctx, rq); err != nil {
+		return object.ACL{}, err
+	}
+	acl := object.ACL{Owner: object.Grantee(x.Owner), Grants: make([]object.Grant, len(x.Grants))}
+	for i, g := range x.Grants {
+		acl.Grants[i] = object.Grant{Grantee: object.Grantee(g.Grantee), Permission: g.Permission}
+	}
+	return acl, nil
+}
+
+// PutACL implements object.ACLer: either a canned ACL, or a list that replaces the present one.
+func (c *Client) PutACL(ctx context.Context, r object.Ref, canned string, acl *object.ACL) error {
+	rq := c.onObject("PutACL", "PUT", r)
+	rq.param("acl", "")
+	switch {
+	case (canned == "") == (acl == nil):
+		rq.refuse("Setting an ACL takes either a canned one or a list of grants.")
+	case canned != "":
+		rq.set(c.d.acl, canned)
+	default:
+		c.d.setACLBody(rq, acl)
+	}
+	_, err := c.call(ctx, rq)
+	return err
+}
+
+func (d *dialect) setACLBody(rq *request, acl *object.ACL) {
+	var b bytes.Buffer
+	text := func(name, s string) {
+		if s == "" {
+			return
+		}
+		if !validXML(s) {
+			rq.refuse("The ACL's %s %q has characters that XML cannot carry.", name, s)
+		}
+		b.WriteString("<" + name + ">" + escapeXML(s) + "</" + name + ">")
+	}
+	b.WriteString("<AccessControlPolicy" + d.namespace + "><Owner>")
+	text("ID", acl.Owner.ID)
+	text("DisplayName", acl.Owner.DisplayName)
+	b.WriteString("</Owner><AccessControlList>")
+	for _, g := range acl.Grants {
+		kind := "CanonicalUser"
+		if g.Grantee.URI != "" {
+			kind = "Group"
+		}
+		b.WriteString(`<Grant><Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:type="` + kind + `">`)
+		if kind == "Group" {
+			text("URI", g.Grantee.URI)
+		} else {
+			text("ID", g.Grantee.ID)
+			text("DisplayName", g.Grantee.DisplayName)
+		}
+		b.WriteString("</Grantee>")
+		text("Permission", g.Permission)
+		b.WriteString("</Grant>")
+	}
+	b.WriteString("</AccessControlList></AccessControlPolicy>")
+	rq.setXML(b.Bytes())
+}
+
+// decode makes a check that parses the answer's body into x, anew for each attempt.
+func decode[T any](rq *request, x *T) func(a *response) *object.Error {
+	return func(a *response) *object.Error {
+		*x = *new(T)
+		if err := xml.Unmarshal(a.data, x); err != nil {
+			e := badAnswer(rq, a, "The store's answer does not parse.")
+			e.Err = err
+			return e
+		}
+		return nil
+	}
+}
+
+// validXML reports whether XML 1.0 can carry s unchanged.
+func validXML(s string) bool {
+	for i, r := range s {
+		if r == utf8.RuneError {
+			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
+				return false
+			}
+		}
+		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
+			return false
+		}
+	}
+	return true
+}
+
+func escapeXML(s string) string {
+	var b bytes.Buffer
+	_ = xml.EscapeText(&b, []byte(s)) // a bytes.Buffer takes everything
+	return b.String()
+}
