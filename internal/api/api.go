@@ -4,28 +4,16 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// Caller is who calls, after the signature was verified.
-type Caller struct {
-	Account   job.Account
-	Principal string // the access key
-}
-
-// Filter narrows a listing.
-type Filter struct {
-	Statuses []job.Status // empty = all
-	Since    time.Time    // created at or after; zero = no bound
-}
-
-// Page asks for a part of a listing.
-type Page struct {
-	Max   int    // 1–1,000
-	After job.ID // list what follows this job; "" = from the start. InvalidArgument when there is no such job
-}
+// What the service is called with.
+type (
+	Caller = job.Caller
+	Filter = job.Filter
+	Page   = job.Page
+)
 
 // Jobs is the jobs service. All entrances call it; it validates. Errors are *job.Error. Jobs of other accounts are
 // NoSuchJob. Listings run from the oldest job to the newest.

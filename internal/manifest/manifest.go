@@ -2,7 +2,7 @@
 // with a manifest's length.
 //
 // Survey opens a manifest for the first time, checks all of it and pins what must not change: the Plan. From then on
-// chunk n is a pure function of the Plan and the files that it names. Chunks cuts them in order and can start in the
+// chunk n is a pure function of the Plan and the files that it names. Plan.Cut cuts them in order and can start in the
 // middle, reading at most one data file again; Entries gives a chunk's rows to a worker.
 package manifest
 
@@ -51,8 +51,8 @@ type File struct {
 	Name        Name
 	ETag        string
 	Size        int64
-	MD5         string // lower-case hex; of the stored bytes
-	ModTime     time.Time
+	MD5         string    // lower-case hex; of the stored bytes, as an inventory states it and Survey checked it; else ""
+	ModTime     time.Time // where there is no ETag
 	Compression Compression
 	Header      int64 // bytes taken by a BOM and a header row, skipped (of the uncompressed text)
 	FirstRow    int64
@@ -68,7 +68,8 @@ type Plan struct {
 	Cutter    int // version of the cutting rules: 1
 	Format    job.ManifestFormat
 	Columns   []Column
-	PlusSpace bool // + in a key is a space
+	PlusSpace bool   // + in a key is a space
+	AppID     string // appended to an inventory's bucket names where the rows carry none
 	ChunkRows int
 	Files     []File
 	Rows      int64
@@ -82,6 +83,12 @@ type BucketAt struct {
 	Bucket job.Bucket
 	File   string // for messages
 	Row    int64  // line of that file, from 1
+}
+
+// Cut is a chunk, and where cutting goes on behind it.
+type Cut struct {
+	Chunk Chunk
+	Next  Cursor
 }
 
 // Chunk is a run of consecutive rows of one data file.

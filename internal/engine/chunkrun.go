@@ -1,0 +1,311 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/manifest"
+	"github.com/drover-batch/drover/internal/operation"
+	"github.com/drover-batch/drover/internal/report"
+)
+
+// message is a chunk as it travels: who dispatched it, whether it never travelled before, and the chunk.
+func message(epoch uint64, fresh bool, c manifest.Chunk) []byte {
+	b := binary.AppendUvarint(nil, epoch)
+	if fresh {
+		b = append(b, 1)
+	} else {
+		b = append(b, 0)
+	}
+	return append(b, c.Encode()...)
+}
+
+func readMessage(b []byte) (epoch uint64, fresh bool, c manifest.Chunk, err error) {
+	epoch, b, ok := readUvarint(b)
+	if !ok || len(b) == 0 {
+		return 0, false, c, errors.New("chunk message does not parse")
+	}
+	c, err = manifest.DecodeChunk(b[1:])
+	return epoch, b[0] == 1, c, err
+}
+
+// chunkRun is a chunk being worked on. The fields down to until belong to w.mu, hand to mu.
+type chunkRun struct {
+	w     *worker
+	id    job.ID
+	lease Lease
+	name  string // of this holding
+
+	loaded   bool
+	stopped  bool
+	todo     []int // indexes into entries
+	nextTodo int
+	inFlight int
+	gaveUp   int // rows that ended without an outcome
+	until    time.Time
+
+	jc      *jobContext
+	entries []job.Entry
+	repeat  bool
+	ended   chan struct{} // signalled when nothing is in flight and nothing will start
+
+	mu   sync.Mutex
+	hand handin
+	line []byte
+	part int
+}
+
+// unstarted is what the run counts for in the worker's room; w.mu is held.
+func (r *chunkRun) unstarted() int {
+	if !r.loaded {
+		return r.w.e.o.ChunkRows
+	}
+	return len(r.todo) - r.nextTodo
+}
+
+// signalIfIdle tells the holder when the run is over; w.mu is held.
+func (r *chunkRun) signalIfIdle() {
+	if r.inFlight == 0 && r.loaded && (r.stopped || r.nextTodo >= len(r.todo)) {
+		select {
+		case r.ended <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// hold keeps the lease, hands in what has ended, and gives the chunk back or acknowledges it at the end. ctx ends when
+// the worker shall stop taking rows, calls when calls in flight are cut off.
+func (r *chunkRun) hold(ctx, calls context.Context) {
+	defer r.w.drop(r)
+	if err := r.load(calls); err != nil {
+		r.loadFailed(calls, err)
+		return
+	}
+	extend := time.NewTicker(extendEvery)
+	defer extend.Stop()
+	handIn := time.NewTicker(handInEvery)
+	defer handIn.Stop()
+	done := ctx.Done()
+	for {
+		e, open := r.w.e.ix.get(r.id)
+		if !open || !runs(e) {
+			r.halt()
+		}
+		select {
+		case <-r.ended:
+			r.settle(calls, ctx.Err() != nil)
+			return
+		case <-e.changed: // nil when the job is gone
+		case <-extend.C:
+			r.extend(calls)
+		case <-handIn.C:
+			if err := r.handIn(calls); err != nil {
+				r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+			}
+		case <-done:
+			done = nil
+			r.halt()
+		}
+	}
+}
+
+// runs reports whether rows of the job may be started.
+func runs(e entry) bool {
+	return e.state.Status == job.Active && e.job.Cancel == nil && e.job.Pause == nil
+}
+
+func (r *chunkRun) halt() {
+	r.w.mu.Lock()
+	r.w.stop(r)
+	r.w.mu.Unlock()
+}
+
+// load reads the chunk's rows and leaves out those that are in already.
+func (r *chunkRun) load(ctx context.Context) error {
+	jc, err := r.w.context(ctx, r.id)
+	if err != nil {
+		return err
+	}
+	epoch, fresh, chunk, err := readMessage(r.lease.Data())
+	if err != nil {
+		return err
+	}
+	entries, err := jc.plan.Entries(ctx, opener{jc.store}, chunk)
+	if err != nil {
+		return err
+	}
+	e, _ := r.w.e.ix.get(r.id)
+	repeat := !fresh || r.lease.Attempt() > 1 || epoch != e.state.Epoch
+	in := func(int64) bool { return false }
+	if repeat {
+		if in, err = r.w.e.rowsIn(ctx, r.id, r.lease.Phase(), chunk.Number); err != nil {
+			return err
+		}
+	}
+	todo := make([]int, 0, len(entries))
+	for i := range entries {
+		if !in(entries[i].Row) {
+			todo = append(todo, i)
+		}
+	}
+	w := r.w
+	w.mu.Lock()
+	r.jc, r.entries, r.repeat, r.todo, r.until = jc, entries, repeat, todo, r.lease.Until()
+	w.unstarted += len(todo) - w.e.o.ChunkRows
+	r.loaded = true
+	r.signalIfIdle()
+	w.cond.Broadcast()
+	w.mu.Unlock()
+	return nil
+}
+
+// loadFailed gives the chunk back, or ends the job when its manifest has changed.
+func (r *chunkRun) loadFailed(ctx context.Context, err error) {
+	if me, ok := errors.AsType[*manifest.Error](err); ok {
+		f := job.Failure{Code: me.Code, Reason: me.Error()}
+		n := ResultName{Job: r.id, Phase: r.lease.Phase(), Chunk: r.lease.Chunk(), Attempt: r.name}
+		if err := r.w.e.o.Carrier.PublishResult(ctx, n, fatalHandin(f)); err != nil {
+			r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+		}
+	}
+	if ctx.Err() == nil {
+		r.w.log.Warn("read chunk", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+	}
+	if err := r.lease.Nak(context.WithoutCancel(ctx), 2*time.Second); err != nil {
+		r.w.log.Warn("give chunk back", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+	}
+}
+
+// apply works on one row; a panic is that row's outcome.
+func (r *chunkRun) apply(ctx context.Context, i int) (o job.Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.w.log.Error("operation panicked", "job", r.id, "row", r.entries[i].Row, "panic", p, "stack", string(debug.Stack()))
+			o = job.FailedTask("InternalError", 0, "An internal error ended this task; the log has the details.")
+		}
+	}()
+	return r.jc.op.Apply(ctx, r.jc.store, operation.Task{Entry: r.entries[i], Repeat: r.repeat})
+}
+
+// finish notes a row's outcome; the zero outcome leaves the row undone.
+func (r *chunkRun) finish(i int, o job.Outcome) {
+	if o.Status != "" {
+		e := &r.entries[i]
+		failed := o.Status == job.TaskFailed
+		r.mu.Lock()
+		r.line = r.line[:0]
+		if r.jc.linesForOK || failed && r.jc.lines {
+			r.line = report.AppendRow(r.line, *e, o)
+		}
+		r.hand.add(e.Row, o, e.Key, r.line)
+		r.mu.Unlock()
+	}
+	r.w.mu.Lock()
+	if o.Status == "" {
+		r.gaveUp++
+	}
+	r.inFlight--
+	r.signalIfIdle()
+	r.w.mu.Unlock()
+}
+
+// handIn stores what has ended since the last time.
+func (r *chunkRun) handIn(ctx context.Context) error {
+	r.mu.Lock()
+	if r.hand.rows == 0 {
+		r.mu.Unlock()
+		return nil
+	}
+	msg := r.hand.take()
+	n := ResultName{Job: r.id, Phase: r.lease.Phase(), Chunk: r.lease.Chunk(), Attempt: r.name, Part: r.part}
+	r.part++
+	r.mu.Unlock()
+	for {
+		err := r.w.e.o.Carrier.PublishResult(ctx, n, msg)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		// What has been done is worth waiting for: were it lost, the rows would run again.
+		r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return err
+		}
+		if time.Since(r.lease.Until()) > time.Minute {
+			return fmt.Errorf("gave up handing in: %w", err)
+		}
+	}
+}
+
+func (r *chunkRun) extend(ctx context.Context) {
+	if err := r.lease.Extend(ctx); err != nil {
+		r.w.log.Warn("extend lease", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+		return
+	}
+	r.w.mu.Lock()
+	r.until = r.lease.Until()
+	r.w.mu.Unlock()
+}
+
+// settle ends the holding: what has ended is handed in first, only then is the chunk acknowledged.
+func (r *chunkRun) settle(ctx context.Context, leaving bool) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := r.handIn(ctx); err != nil {
+		r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+		return // not acknowledged: it comes back when the lease has run out
+	}
+	r.w.mu.Lock()
+	whole := r.nextTodo >= len(r.todo) && r.gaveUp == 0
+	r.w.mu.Unlock()
+	var err error
+	switch {
+	case whole:
+		err = r.lease.Ack(ctx)
+	case leaving:
+		err = r.lease.Nak(ctx, 0)
+	}
+	// A chunk of a paused or cancelled job is neither: its leader has shut the queue and purges it.
+	if err != nil {
+		r.w.log.Debug("end of chunk", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
+	}
+	r.w.e.noteClaimed()
+}
+
+// rowsIn asks which rows of a chunk have an outcome already, stored or committed.
+func (e *Engine) rowsIn(ctx context.Context, id job.ID, phase int, chunk int64) (func(row int64) bool, error) {
+	// Stored ones first: what the collector takes in between is then in the checkpoint.
+	stored, err := e.o.Carrier.ResultsOf(ctx, id, phase, chunk)
+	if err != nil {
+		return nil, fmt.Errorf("read stored results: %w", err)
+	}
+	in := map[int64]bool{}
+	for _, r := range stored {
+		if _, err := readHandin(r.Data, func(h handinRow) { in[h.Row] = true }); err != nil {
+			return nil, err
+		}
+	}
+	rec, err := e.o.Carrier.Get(ctx, Jobs, ckptKey(id))
+	if errors.Is(err, ErrNotFound) {
+		return func(row int64) bool { return in[row] }, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read checkpoint: %w", err)
+	}
+	k, err := decode[checkpoint](rec)
+	if err != nil {
+		return nil, err
+	}
+	done, err := doneSetFrom(k.Mark, k.Above)
+	if err != nil {
+		return nil, err
+	}
+	return func(row int64) bool { return in[row] || done.has(row) }, nil
+}

@@ -1,0 +1,192 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sort"
+	"time"
+
+	"github.com/drover-batch/drover/internal/manifest"
+)
+
+// Bounds of dispatch.
+const (
+	queueAhead   = 16 // chunks that wait in a job's queue
+	cursorEvery  = 64 // chunks between two writes of the cursor
+	maxMarks     = 64
+	dispatchPoll = 100 * time.Millisecond
+)
+
+// dispatcher cuts the manifest and queues its chunks, a few ahead of the workers, until every row is done.
+type dispatcher struct {
+	l      *leader
+	c      *collector
+	cursor cursorRecord
+	// fence is the first chunk that cannot have travelled before this leader: the cursor is written only every
+	// cursorEvery chunks, so a former leader may have been up to two writes further.
+	fence int64
+	next  int64 // first chunk never queued by this leader
+}
+
+func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, error) {
+	d := &dispatcher{l: l, c: c}
+	r, err := l.e.o.Carrier.Get(ctx, Jobs, cursorKey(l.id))
+	switch {
+	case errors.Is(err, ErrNotFound):
+		if l.st.Started != l.startedNow { // was Active before: chunks may have travelled
+			d.fence = 2 * cursorEvery
+		}
+	case err != nil:
+		return nil, fmt.Errorf("read cursor: %w", err)
+	default:
+		if d.cursor, err = decode[cursorRecord](r); err != nil {
+			return nil, err
+		}
+		d.fence = d.cursor.Chunk + 2*cursorEvery
+	}
+	return d, nil
+}
+
+// run returns nil when every row is done.
+func (d *dispatcher) run(ctx context.Context) error {
+	for {
+		if err := d.pass(ctx); err != nil {
+			return err
+		}
+		if err := d.drained(ctx); err != nil {
+			return err
+		}
+		// Nothing waits or runs, and all that was handed in has been collected: what is missing now was lost.
+		if err := d.c.settle(ctx, false); err != nil {
+			return err
+		}
+		if mark, _ := d.c.mark(); mark >= d.l.plan.Rows {
+			return nil
+		}
+		d.l.log.Info("gap sweep: queueing again what was lost")
+	}
+}
+
+// pass queues every chunk, from the first that has a row missing, that is neither done nor queued.
+func (d *dispatcher) pass(ctx context.Context) error {
+	mark, _ := d.c.mark()
+	from := d.start(d.l.plan.ChunkOf(mark))
+	for cut, err := range d.l.plan.Cut(ctx, opener{d.l.store}, from) {
+		if err != nil {
+			return err
+		}
+		if d.c.missing(cut.Chunk.First, cut.Chunk.Rows) {
+			if err := d.pace(ctx); err != nil {
+				return err
+			}
+			if err := d.queue(ctx, cut.Chunk); err != nil {
+				return err
+			}
+		}
+		if err := d.passed(ctx, cut); err != nil {
+			return err
+		}
+	}
+	return d.saveCursor(ctx)
+}
+
+// start is where to cut from so as to reach a chunk with the least reading.
+func (d *dispatcher) start(chunk int64) manifest.Cursor {
+	best := manifest.Cursor{Chunk: chunk}
+	files := d.l.plan.Files
+	i := sort.Search(len(files), func(i int) bool { return files[i].FirstChunk > chunk }) - 1
+	if i < 0 {
+		return best
+	}
+	for _, m := range d.cursor.Marks {
+		if m.Chunk <= chunk && m.Chunk > files[i].FirstChunk && (best.Offset == 0 || m.Chunk > best.Chunk) {
+			best = manifest.Cursor{Chunk: m.Chunk, Offset: m.Offset}
+		}
+	}
+	return best
+}
+
+// pace waits until the queue and the uncollected results are short enough.
+func (d *dispatcher) pace(ctx context.Context) error {
+	for {
+		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+		if err != nil && ctx.Err() == nil {
+			d.l.log.Warn("read queue state", "err", err)
+		}
+		mark, _ := d.c.mark()
+		behind := d.next - d.l.plan.ChunkOf(min(mark, d.l.plan.Rows-1))
+		if err == nil && st.Waiting < queueAhead && (behind < resultsInFlight || st.Waiting+st.Running == 0) {
+			return nil
+		}
+		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// queue publishes a chunk; that it is queued already is as good.
+func (d *dispatcher) queue(ctx context.Context, c manifest.Chunk) error {
+	fresh := c.Number >= d.fence && c.Number >= d.next
+	for {
+		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.st.Epoch, fresh, c))
+		if err == nil || errors.Is(err, ErrQueued) {
+			d.next = max(d.next, c.Number+1)
+			d.l.e.noteQueued()
+			return nil
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		fresh = false // it may have got there all the same
+		if !errors.Is(err, ErrFull) {
+			d.l.log.Warn("queue chunk", "chunk", c.Number, "err", err)
+		}
+		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
+			return err
+		}
+	}
+}
+
+// passed moves the cursor behind a cut, after its chunk was acknowledged.
+func (d *dispatcher) passed(ctx context.Context, cut manifest.Cut) error {
+	n := cut.Next
+	if n.Chunk <= d.cursor.Chunk {
+		return nil
+	}
+	d.cursor.Chunk = n.Chunk
+	if n.Chunk%cursorEvery != 0 {
+		return nil
+	}
+	if n.Offset > 0 {
+		d.cursor.Marks = append(d.cursor.Marks, mark{n.Chunk, n.Offset})
+		if len(d.cursor.Marks) > maxMarks {
+			d.cursor.Marks = d.cursor.Marks[1:]
+		}
+		sort.Slice(d.cursor.Marks, func(i, j int) bool { return d.cursor.Marks[i].Chunk < d.cursor.Marks[j].Chunk })
+	}
+	return d.saveCursor(ctx)
+}
+
+func (d *dispatcher) saveCursor(ctx context.Context) error {
+	if _, err := d.l.e.o.Carrier.Put(ctx, Jobs, cursorKey(d.l.id), encode(d.cursor)); err != nil {
+		return fmt.Errorf("write cursor: %w", err)
+	}
+	return nil
+}
+
+// drained waits until no chunk of the job waits or runs.
+func (d *dispatcher) drained(ctx context.Context) error {
+	for {
+		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+		if err == nil && st.Waiting+st.Running == 0 {
+			return nil
+		}
+		if err != nil && ctx.Err() == nil {
+			d.l.log.Warn("read queue state", "err", err)
+		}
+		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
+			return err
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"golang.org/x/sync/errgroup"
+)
+
+// Options set up an Engine. Carrier, Stores and Dir are required.
+type Options struct {
+	Carrier Carrier
+	Stores  Stores
+	// Dir is a folder for scratch files; what lies in it may be lost.
+	Dir    string
+	Logger *slog.Logger // default: none
+	// Concurrency is how many object calls are in flight at most. Default 64.
+	Concurrency int
+	// ChunkRows is how many rows travel together. Default 1,000. A job keeps what it began with.
+	ChunkRows int
+	// MaxActive is how many jobs of an account are Active at a time. Default 8.
+	MaxActive int
+	// Drain is how long calls in flight may take when the engine is stopped. Default 30 s.
+	Drain time.Duration
+	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
+	LeaseTerm time.Duration
+	// Now is the clock of records and events. Default time.Now.
+	Now func() time.Time
+}
+
+// Engine runs jobs. New makes it, Run runs it.
+type Engine struct {
+	o      Options
+	log    *slog.Logger
+	ix     *index
+	ready  chan struct{}
+	queued chan struct{} // a chunk was queued
+
+	mu      sync.Mutex
+	claimed chan struct{} // closed and replaced when a chunk was claimed or ended
+}
+
+// New makes an Engine; nothing runs yet.
+func New(o Options) (*Engine, error) {
+	if o.Carrier == nil || o.Stores == nil || o.Dir == "" {
+		return nil, errors.New("the engine needs a carrier, stores and a folder")
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Concurrency <= 0 {
+		o.Concurrency = 64
+	}
+	if o.ChunkRows <= 0 {
+		o.ChunkRows = 1000
+	}
+	if o.MaxActive <= 0 {
+		o.MaxActive = 8
+	}
+	if o.Drain <= 0 {
+		o.Drain = 30 * time.Second
+	}
+	if o.LeaseTerm <= 0 {
+		o.LeaseTerm = 15 * time.Second
+	}
+	if o.Now == nil {
+		o.Now = func() time.Time { return time.Now().UTC() }
+	}
+	return &Engine{
+		o: o, log: o.Logger, ix: newIndex(), ready: make(chan struct{}),
+		queued: make(chan struct{}, 1), claimed: make(chan struct{}),
+	}, nil
+}
+
+// Ready is closed once the engine knows all its jobs and serves.
+func (e *Engine) Ready() <-chan struct{} { return e.ready }
+
+// Run runs jobs until ctx ends: then no further row starts, calls in flight end within Drain and are handed in, and
+// Run returns nil. Any other error stops everything and is returned.
+func (e *Engine) Run(ctx context.Context) error {
+	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	g, gctx := errgroup.WithContext(inner)
+	var seen sync.WaitGroup
+	for _, b := range []Bucket{Jobs, Done, Live} {
+		seen.Add(1)
+		g.Go(func() error { return e.watch(gctx, b, sync.OnceFunc(seen.Done)) })
+	}
+	g.Go(func() error {
+		defer stop() // the worker has drained: the rest may end
+		known := make(chan struct{})
+		go func() { seen.Wait(); close(known) }()
+		select {
+		case <-known:
+		case <-ctx.Done():
+			return nil
+		case <-gctx.Done():
+			return nil
+		}
+		close(e.ready)
+		wctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(gctx, cancel)()
+		return newWorker(e).run(wctx)
+	})
+	g.Go(func() error { return e.leadAll(gctx) })
+	g.Go(func() error { return e.housekeeping(gctx) })
+	return g.Wait()
+}
+
+func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
+	defer seen()
+	err := e.o.Carrier.Watch(ctx, b, func(r Record) error {
+		if r.Key == "" {
+			seen()
+			return nil
+		}
+		return e.ix.apply(b, r)
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		err = errors.New("the watch ended")
+	}
+	return fmt.Errorf("watch %s: %w", b, err)
+}
+
+// leadAll keeps a leader for each open job and the admissions up to date.
+func (e *Engine) leadAll(ctx context.Context) error {
+	select {
+	case <-e.ready:
+	case <-ctx.Done():
+		return nil
+	}
+	var leaders sync.WaitGroup
+	defer leaders.Wait()
+	led := map[job.ID]bool{}
+	for {
+		changed := e.ix.wait()
+		e.ix.reschedule(e.o.MaxActive)
+		open := e.ix.openIDs()
+		for id := range open {
+			if !led[id] {
+				led[id] = true
+				leaders.Go(func() { e.lead(ctx, id) })
+			}
+		}
+		for id := range led {
+			if !open[id] {
+				delete(led, id)
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// housekeeping forgets finished jobs when their time is over.
+func (e *Engine) housekeeping(ctx context.Context) error {
+	for {
+		select {
+		case <-time.After(time.Hour):
+		case <-ctx.Done():
+			return nil
+		}
+		for _, id := range e.ix.finishedBefore(e.o.Now().Add(-keptFor)) {
+			if err := e.forget(ctx, id); err != nil && ctx.Err() == nil {
+				e.log.Warn("forget finished job", "job", id, "err", err)
+			}
+		}
+	}
+}
+
+// forget removes a finished job's record and its token.
+func (e *Engine) forget(ctx context.Context, id job.ID) error {
+	r, err := e.o.Carrier.Get(ctx, Done, doneKey(id))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	d, err := decode[doneRecord](r)
+	if err != nil {
+		return err
+	}
+	if err := e.o.Carrier.Delete(ctx, Done, doneKey(id)); err != nil {
+		return err
+	}
+	return e.o.Carrier.Delete(ctx, Jobs, tokenKey(d.Job.Spec.Account, d.Job.Spec.Token))
+}
+
+// noteQueued tells the worker of this process that a chunk waits.
+func (e *Engine) noteQueued() {
+	select {
+	case e.queued <- struct{}{}:
+	default:
+	}
+}
+
+// noteClaimed tells the dispatchers of this process that a queue has become shorter.
+func (e *Engine) noteClaimed() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	close(e.claimed)
+	e.claimed = make(chan struct{})
+}
+
+// claimedOr waits for noteClaimed or for d.
+func (e *Engine) claimedOr(ctx context.Context, d time.Duration) error {
+	e.mu.Lock()
+	ch := e.claimed
+	e.mu.Unlock()
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ch:
+	case <-t.C:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	return nil
+}

@@ -1,0 +1,351 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+)
+
+func TestJobRunsToCompletion(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.store.onCopy = func(_ context.Context, k job.Key) error {
+		if strings.HasSuffix(string(k), "7%.txt") {
+			return &object.Error{Op: "Copy", Code: object.CodeNoSuchKey, Status: 404, Message: "gone"}
+		}
+		return nil
+	}
+	s := r.start()
+	spec := r.spec(2345)
+	id := create(t, s, spec)
+	j := waitFor(t, s, id, final)
+	wantWhole(t, spec, j, 2345)
+	if total, most := r.store.calls(); total != 2345 || most != 1 {
+		t.Errorf("%d calls, at most %d a key; want 2345 and 1", total, most)
+	}
+	if len(j.Progress.ByCode) != 1 || j.Progress.ByCode[0].Code != "NoSuchKey" || j.Progress.ByCode[0].Count != 234 || len(j.Progress.ByCode[0].Samples) != 20 {
+		t.Errorf("failures by code: %+v", j.Progress.ByCode)
+	}
+	var moves []job.Status
+	for _, e := range j.Events {
+		moves = append(moves, e.To)
+	}
+	want := []job.Status{job.New, job.Preparing, job.Ready, job.Active, job.Completing, job.Complete}
+	if !slices.Equal(moves, want) {
+		t.Errorf("moved through %v, want %v", moves, want)
+	}
+	list, more, err := s.List(t.Context(), caller, job.Filter{}, job.Page{Max: 10})
+	if err != nil || more || len(list) != 1 || list[0].ID != id {
+		t.Errorf("list: %v, %v, %v", list, more, err)
+	}
+}
+
+func TestJobWaitsForConfirmation(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	spec := r.spec(10)
+	spec.ConfirmationRequired = true
+	id := create(t, s, spec)
+	j := waitFor(t, s, id, status(job.Suspended))
+	if j.Progress.Total != 10 || j.Suspended.IsZero() || j.SuspendedCause == "" {
+		t.Errorf("suspended job: %+v", j)
+	}
+	if n, _ := r.store.calls(); n != 0 {
+		t.Errorf("%d calls before the confirmation", n)
+	}
+	j, err := s.Confirm(t.Context(), caller, id, "looks right")
+	if err != nil || j.Status != job.Ready || j.StatusReason != "looks right" {
+		t.Fatalf("confirm: %s %q %v", j.Status, j.StatusReason, err)
+	}
+	if _, err := s.Confirm(t.Context(), caller, id, ""); job.CodeOf(err) != job.Conflict {
+		t.Errorf("second confirmation: %v", err)
+	}
+	wantWhole(t, spec, waitFor(t, s, id, final), 10)
+}
+
+// gate holds copies back until opened.
+func gate(s *fakeStore) (open func()) {
+	ch := make(chan struct{})
+	s.onCopy = func(ctx context.Context, _ job.Key) error {
+		select {
+		case <-ch:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return func() { close(ch) }
+}
+
+func TestCancelDrains(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	open := gate(r.store)
+	s := r.start()
+	spec := r.spec(5000)
+	id := create(t, s, spec)
+	r.store.waitCalls(t, 8)
+	j, err := s.Cancel(t.Context(), caller, id, "changed my mind")
+	if err != nil || j.Status != job.Cancelling {
+		t.Fatalf("cancel: %s, %v", j.Status, err)
+	}
+	before, _ := r.store.calls()
+	open()
+	j = waitFor(t, s, id, final)
+	after, _ := r.store.calls()
+	if j.Status != job.Cancelled || j.StatusReason != "changed my mind" {
+		t.Errorf("job is %s: %q", j.Status, j.StatusReason)
+	}
+	if after > before {
+		t.Errorf("%d tasks were started after the cancel was answered", after-before)
+	}
+	ok, failed := reportRows(t, spec, j)
+	if int64(len(ok)) != j.Progress.Succeeded || len(ok) != after || len(failed) != 0 || j.Progress.Total != 5000 {
+		t.Errorf("report has %d + %d rows, counted %+v, calls %d", len(ok), len(failed), j.Progress, after)
+	}
+	if _, err := s.Cancel(t.Context(), caller, id, ""); job.CodeOf(err) != job.Conflict {
+		t.Errorf("cancel of a finished job: %v", err)
+	}
+}
+
+func TestPauseAndResume(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	open := gate(r.store)
+	s := r.start()
+	spec := r.spec(3000)
+	id := create(t, s, spec)
+	r.store.waitCalls(t, 8)
+	if j, err := s.Pause(t.Context(), caller, id, "lunch"); err != nil || j.Status != job.Pausing {
+		t.Fatalf("pause: %s, %v", j.Status, err)
+	}
+	before, _ := r.store.calls()
+	open()
+	j := waitFor(t, s, id, status(job.Paused))
+	if n, _ := r.store.calls(); n != before || j.Progress.Done() != int64(before) || !j.PausedByUser {
+		t.Errorf("paused with %d done and %d calls, %d when pause was answered", j.Progress.Done(), n, before)
+	}
+	if _, err := s.Resume(t.Context(), caller, id, "back"); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, spec, waitFor(t, s, id, final), 3000)
+	if total, most := r.store.calls(); total != 3000 || most != 1 {
+		t.Errorf("%d calls, at most %d a key", total, most)
+	}
+}
+
+func TestHigherPriorityGoesFirst(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *engine.Options) { o.MaxActive = 1 })
+	open := gate(r.store)
+	s := r.start()
+	low, high := r.spec(2000), r.spec(300)
+	high.Priority = 99
+	lowID := create(t, s, low)
+	r.store.waitCalls(t, 8)
+	highID := create(t, s, high)
+	waitFor(t, s, lowID, status(job.Pausing))
+	open()
+	waitFor(t, s, lowID, status(job.Paused))
+	wantWhole(t, high, waitFor(t, s, highID, final), 300)
+	wantWhole(t, low, waitFor(t, s, lowID, final), 2000)
+}
+
+func TestFailureRuleEndsTheJob(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.store.onCopy = func(context.Context, job.Key) error {
+		return &object.Error{Op: "Copy", Code: object.CodeAccessDenied, Status: 403}
+	}
+	s := r.start()
+	spec := r.spec(20_000)
+	j := waitFor(t, s, create(t, s, spec), final)
+	if j.Status != job.Failed || len(j.Failures) != 1 || j.Failures[0].Code != "TooManyFailedTasks" {
+		t.Fatalf("job is %s, %v", j.Status, j.Failures)
+	}
+	ok, failed := reportRows(t, spec, j)
+	total, _ := r.store.calls()
+	if len(ok) != 0 || len(failed) != total || j.Progress.Failed != int64(total) || total < 1000 || total == 20_000 {
+		t.Errorf("%d rows, %d calls, %+v", len(failed), total, j.Progress)
+	}
+}
+
+func TestUnderAThousandTasksNothingStopsAJob(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.store.onCopy = func(context.Context, job.Key) error {
+		return &object.Error{Op: "Copy", Code: object.CodeAccessDenied, Status: 403}
+	}
+	s := r.start()
+	spec := r.spec(999)
+	wantWhole(t, spec, waitFor(t, s, create(t, s, spec), final), 999)
+}
+
+func TestReportScopes(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.store.onCopy = func(_ context.Context, k job.Key) error {
+		if k == key(3) {
+			return &object.Error{Op: "Copy", Code: object.CodeNoSuchKey, Status: 404}
+		}
+		return nil
+	}
+	s := r.start()
+	failedOnly, off := r.spec(500), r.spec(500)
+	failedOnly.Report.Scope = job.FailedTasksOnly
+	off.Report = job.Report{}
+	j := waitFor(t, s, create(t, s, failedOnly), final)
+	ok, failed := reportRows(t, failedOnly, j)
+	if len(ok) != 0 || len(failed) != 1 || j.Progress.Succeeded != 499 || j.Progress.Failed != 1 {
+		t.Errorf("failed tasks only: %d + %d rows, %+v", len(ok), len(failed), j.Progress)
+	}
+	j = waitFor(t, s, create(t, s, off), final)
+	if j.Status != job.Complete || j.Progress.Succeeded != 499 || j.Progress.Failed != 1 || j.ReportManifest != "" {
+		t.Errorf("no report: %s %+v %q", j.Status, j.Progress, j.ReportManifest)
+	}
+}
+
+func TestRestartGoesOn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	var n atomic.Int64
+	third := make(chan struct{})
+	r.store.onCopy = func(ctx context.Context, _ job.Key) error {
+		if n.Add(1) == 1000 {
+			close(third)
+		}
+		return nil
+	}
+	s := r.start()
+	spec := r.spec(5000)
+	id := create(t, s, spec)
+	<-third
+	r.stop()
+	s = r.start()
+	wantWhole(t, spec, waitFor(t, s, id, final), 5000)
+	if total, most := r.store.calls(); total != 5000 || most != 1 {
+		t.Errorf("%d calls, at most %d a key: a drained engine repeats nothing", total, most)
+	}
+	r.stop()
+	s = r.start()
+	if j, err := s.Job(t.Context(), caller, id); err != nil || j.Status != job.Complete {
+		t.Errorf("after another restart: %v, %v", j.Status, err)
+	}
+}
+
+func TestPreparingRefusesWithThePlace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	write := func(spec *job.Spec, text string) {
+		if err := os.WriteFile(spec.Manifest.Location.Path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.store.buckets["elsewhere"] = object.BucketInfo{Region: "mars"}
+	tests := []struct {
+		name  string
+		spoil func(*job.Spec)
+		code  string
+		words []string
+	}{
+		{"short row", func(s *job.Spec) { write(s, "src,a\nsrc\n") }, "InvalidManifestContent", []string{"list.csv", "2"}},
+		{"bad escape", func(s *job.Spec) { write(s, "src,a%zz\n") }, "InvalidManifestContent", []string{"list.csv", "Key"}},
+		{"empty", func(s *job.Spec) { write(s, "") }, "ManifestEmpty", []string{"list.csv"}},
+		{"unknown bucket", func(s *job.Spec) { write(s, "src,a\nnowhere,b\n") }, "NoSuchBucket", []string{"nowhere", "2", "list.csv"}},
+		{"other region", func(s *job.Spec) { write(s, "elsewhere,a\n") }, "RegionMismatch", []string{"elsewhere", "mars", "list.csv"}},
+		{"manifest in other region", func(s *job.Spec) { s.Manifest.Location.Region = "mars" }, "RegionMismatch", []string{"mars", "local"}},
+		{"report not writable", func(s *job.Spec) {
+			p := s.Report.Path
+			if err := os.WriteFile(p, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "", []string{"report"}},
+	}
+	for _, tt := range tests {
+		spec := r.spec(10)
+		tt.spoil(&spec)
+		j := waitFor(t, s, create(t, s, spec), final)
+		if j.Status != job.Failed || len(j.Failures) != 1 {
+			t.Errorf("%s: job is %s, %v", tt.name, j.Status, j.Failures)
+			continue
+		}
+		f := j.Failures[0]
+		if tt.code != "" && f.Code != tt.code {
+			t.Errorf("%s: code %s, want %s (%s)", tt.name, f.Code, tt.code, f.Reason)
+		}
+		for _, w := range tt.words {
+			if !strings.Contains(f.Reason, w) {
+				t.Errorf("%s: %q does not name %q", tt.name, f.Reason, w)
+			}
+		}
+	}
+	if n, _ := r.store.calls(); n != 0 {
+		t.Errorf("%d objects were touched", n)
+	}
+}
+
+func TestCreateRefusesBeforeAJobExists(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	for name, tt := range map[string]struct {
+		spoil func(*job.Spec)
+		code  job.Code
+	}{
+		"no operation":    {func(s *job.Spec) { s.Operation = nil }, ""},
+		"long text":       {func(s *job.Spec) { s.Description = strings.Repeat("x", 257) }, job.InvalidArgument},
+		"unknown region":  {func(s *job.Spec) { s.Region = "mars" }, job.InvalidArgument},
+		"role of no one":  {func(s *job.Spec) { s.Role.Name = "nobody" }, job.AccessDenied},
+		"unknown columns": {func(s *job.Spec) { s.Manifest.Fields = []job.Field{"Bucket", "Colour"} }, job.InvalidArgument},
+	} {
+		spec := r.spec(1)
+		tt.spoil(&spec)
+		_, err := s.Create(t.Context(), caller, spec)
+		if err == nil || tt.code != "" && job.CodeOf(err) != tt.code {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if list, _, err := s.List(t.Context(), caller, job.Filter{}, job.Page{Max: 10}); err != nil || len(list) != 0 {
+		t.Errorf("jobs exist: %v, %v", list, err)
+	}
+}
+
+func TestTokenMakesOneJob(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	spec := r.spec(5)
+	id := create(t, s, spec)
+	if _, err := s.Create(t.Context(), caller, spec); job.CodeOf(err) != job.Duplicate {
+		t.Errorf("same request again: %v", err)
+	}
+	waitFor(t, s, id, final)
+	if _, err := s.Create(t.Context(), caller, spec); job.CodeOf(err) != job.Duplicate {
+		t.Errorf("same request after the end: %v", err)
+	}
+	other := job.Caller{Account: job.Account{UIN: "200000000002", AppID: "1250000001"}}
+	if _, err := s.Job(t.Context(), other, id); job.CodeOf(err) != job.NoSuchJob {
+		t.Errorf("another account sees the job: %v", err)
+	}
+	if _, err := s.Create(t.Context(), other, spec); err != nil {
+		t.Errorf("another account's token: %v", err)
+	}
+	if err := s.Delete(t.Context(), caller, id); err != nil {
+		t.Errorf("delete: %v", err)
+	}
+	if _, err := s.Job(t.Context(), caller, id); job.CodeOf(err) != job.NoSuchJob {
+		t.Errorf("deleted job: %v", err)
+	}
+}
+
+var errCut = errors.New("cut off")

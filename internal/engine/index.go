@@ -1,0 +1,331 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// index is what a process knows of all jobs, kept by watching the carrier's records. Safe for concurrent use.
+type index struct {
+	mu      sync.Mutex
+	open    map[job.ID]*entry
+	done    map[job.ID]doneEntry
+	beats   map[string]beat // live workers
+	gone    map[string]beat // workers whose beat ended, until their leases must have run out
+	applied map[Bucket]uint64
+	changed chan struct{} // closed and replaced at every change
+}
+
+// entry is an open job.
+type entry struct {
+	id       job.ID
+	job      jobRecord
+	jobRev   uint64
+	state    stateRecord
+	stateRev uint64
+	live     *job.Progress
+	admitted bool
+	changed  chan struct{}
+}
+
+// doneEntry is what is kept in memory of a finished job.
+type doneEntry struct {
+	id         job.ID
+	uin        string
+	created    time.Time
+	terminated time.Time
+	status     job.Status
+}
+
+// beat is a worker's sign of life: the jobs that it may hold chunks of. A worker claims from a job only once a beat
+// that names it has been written.
+type beat struct {
+	Jobs []job.ID
+	seen time.Time
+}
+
+func newIndex() *index {
+	return &index{
+		open: map[job.ID]*entry{}, done: map[job.ID]doneEntry{}, beats: map[string]beat{}, gone: map[string]beat{},
+		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
+	}
+}
+
+// apply takes one record of a watch.
+func (x *index) apply(b Bucket, r Record) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.applied[b] = max(x.applied[b], r.Rev)
+	kind, id, _ := strings.Cut(r.Key, ".")
+	var err error
+	switch kind {
+	case "job":
+		err = x.applyJob(job.ID(id), r)
+	case "state":
+		err = x.applyState(job.ID(id), r)
+	case "done":
+		err = x.applyDone(job.ID(id), r)
+	case "progress":
+		err = x.applyProgress(job.ID(id), r)
+	case "worker":
+		err = x.applyBeat(id, r)
+	}
+	x.broadcast()
+	return err
+}
+
+func (x *index) broadcast() {
+	close(x.changed)
+	x.changed = make(chan struct{})
+}
+
+func (x *index) touch(e *entry) {
+	close(e.changed)
+	e.changed = make(chan struct{})
+}
+
+func (x *index) applyJob(id job.ID, r Record) error {
+	e := x.open[id]
+	if r.Deleted {
+		if e != nil {
+			delete(x.open, id)
+			x.touch(e)
+		}
+		return nil
+	}
+	rec, err := decode[jobRecord](r)
+	if err != nil {
+		return err
+	}
+	if e == nil {
+		e = &entry{id: id, changed: make(chan struct{})}
+		x.open[id] = e
+	}
+	e.job, e.jobRev = rec, r.Rev
+	x.touch(e)
+	return nil
+}
+
+func (x *index) applyState(id job.ID, r Record) error {
+	e := x.open[id]
+	if r.Deleted || e == nil {
+		return nil
+	}
+	s, err := decode[stateRecord](r)
+	if err != nil {
+		return err
+	}
+	e.state, e.stateRev = s, r.Rev
+	x.touch(e)
+	return nil
+}
+
+func (x *index) applyDone(id job.ID, r Record) error {
+	if r.Deleted {
+		delete(x.done, id)
+		return nil
+	}
+	d, err := decode[doneRecord](r)
+	if err != nil {
+		return err
+	}
+	x.done[id] = doneEntry{
+		id: id, uin: d.Job.Spec.Account.UIN, created: d.Job.Created,
+		terminated: d.State.Terminated, status: d.State.Status,
+	}
+	return nil
+}
+
+func (x *index) applyProgress(id job.ID, r Record) error {
+	e := x.open[id]
+	if e == nil || r.Deleted {
+		return nil
+	}
+	p, err := decode[job.Progress](r)
+	if err != nil {
+		return err
+	}
+	e.live = &p
+	x.touch(e)
+	return nil
+}
+
+func (x *index) applyBeat(worker string, r Record) error {
+	if r.Deleted {
+		if b, ok := x.beats[worker]; ok {
+			x.gone[worker] = b
+			delete(x.beats, worker)
+		}
+		return nil
+	}
+	var b beat
+	if err := json.Unmarshal(r.Value, &b.Jobs); err != nil {
+		return fmt.Errorf("decode record %s: %w", r.Key, err)
+	}
+	b.seen = time.Now()
+	x.beats[worker] = b
+	delete(x.gone, worker)
+	return nil
+}
+
+// waitRev waits until a write of the given revision has been seen.
+func (x *index) waitRev(ctx context.Context, b Bucket, rev uint64) error {
+	for {
+		x.mu.Lock()
+		ok, ch := x.applied[b] >= rev, x.changed
+		x.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-ch:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// get gives a copy of an open job's entry; its changed channel is closed at the next change.
+func (x *index) get(id job.ID) (entry, bool) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	e := x.open[id]
+	if e == nil {
+		return entry{}, false
+	}
+	return *e, true
+}
+
+// runnable gives the jobs that a worker may take work from.
+func (x *index) runnable() []candidate {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []candidate
+	for _, e := range x.open {
+		if e.state.Status == job.Active && e.job.Cancel == nil && e.job.Pause == nil {
+			out = append(out, e.candidate())
+		}
+	}
+	return out
+}
+
+func (e *entry) candidate() candidate {
+	return candidate{ID: e.id, Account: e.job.Spec.Account.UIN, Priority: e.job.Priority, Created: e.job.Created}
+}
+
+// reschedule works out anew which jobs may be Active and tells those for whom it changed.
+func (x *index) reschedule(perAccount int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var cs []candidate
+	for _, e := range x.open {
+		switch e.state.Status {
+		case job.Ready, job.Active, job.Paused, job.Pausing:
+			if e.job.Cancel == nil && e.job.Pause == nil {
+				cs = append(cs, e.candidate())
+			}
+		}
+	}
+	ok := admit(cs, perAccount)
+	for id, e := range x.open {
+		if e.admitted != ok[id] {
+			e.admitted = ok[id]
+			x.touch(e)
+		}
+	}
+}
+
+// holders reports whether a worker may still hold chunks of the job: a live one that names it, or a lost one whose
+// leases may still run.
+func (x *index) holders(id job.ID, lease time.Duration) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, b := range x.beats {
+		if slices.Contains(b.Jobs, id) {
+			return true
+		}
+	}
+	for w, b := range x.gone {
+		if time.Since(b.seen) > lease {
+			delete(x.gone, w)
+			continue
+		}
+		if slices.Contains(b.Jobs, id) {
+			return true
+		}
+	}
+	return false
+}
+
+// jobRef points to a job in a listing.
+type jobRef struct {
+	id      job.ID
+	created time.Time
+	done    bool
+	status  job.Status
+}
+
+// list gives an account's jobs from the oldest to the newest.
+func (x *index) list(uin string) []jobRef {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []jobRef
+	for id, e := range x.open {
+		if _, finished := x.done[id]; !finished && e.job.Spec.Account.UIN == uin {
+			out = append(out, jobRef{id: id, created: e.job.Created, status: shownStatus(e.job, e.state)})
+		}
+	}
+	for id, d := range x.done {
+		if d.uin == uin {
+			out = append(out, jobRef{id: id, created: d.created, done: true, status: d.status})
+		}
+	}
+	slices.SortFunc(out, func(a, b jobRef) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id)) })
+	return out
+}
+
+// wait gives a channel that is closed at the next change of anything.
+func (x *index) wait() <-chan struct{} {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.changed
+}
+
+// poke wakes whoever waits for a job's changes.
+func (x *index) poke(id job.ID) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if e := x.open[id]; e != nil {
+		x.touch(e)
+	}
+}
+
+func (x *index) openIDs() map[job.ID]bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := make(map[job.ID]bool, len(x.open))
+	for id := range x.open {
+		out[id] = true
+	}
+	return out
+}
+
+func (x *index) finishedBefore(t time.Time) []job.ID {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []job.ID
+	for id, d := range x.done {
+		if d.terminated.Before(t) {
+			out = append(out, id)
+		}
+	}
+	return out
+}

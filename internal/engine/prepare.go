@@ -1,0 +1,168 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/manifest"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/operation"
+	"github.com/drover-batch/drover/internal/report"
+)
+
+// Codes of job failures found while preparing; those of the manifest itself are the manifest package's.
+const (
+	codeRegionMismatch    = "RegionMismatch"
+	codeReportNotWritable = "ReportNotWritable"
+)
+
+var errCancelled = errors.New("the job was cancelled")
+
+// load opens the job's store and its plan, if it has one.
+func (l *leader) load(ctx context.Context) error {
+	s := l.rec.Spec
+	store, err := l.e.o.Stores.Store(ctx, s.Account, s.Role, s.Region)
+	if err != nil {
+		return err
+	}
+	l.store = store
+	r, err := l.e.o.Carrier.Get(ctx, Jobs, planKey(l.id))
+	if errors.Is(err, ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read plan: %w", err)
+	}
+	p, err := decode[manifest.Plan](r)
+	if err != nil {
+		return err
+	}
+	l.plan = &p
+	return nil
+}
+
+// preparing checks everything that can be checked before an object is touched, and pins the manifest.
+func (l *leader) preparing(ctx context.Context) error {
+	pctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	done := make(chan error, 1)
+	go func() { done <- l.prepare(pctx) }()
+	for {
+		l.look()
+		if l.rec.Cancel != nil {
+			cancel(errCancelled)
+			<-done
+			return nil // step moves it to Cancelling
+		}
+		select {
+		case err := <-done:
+			return l.prepared(ctx, err)
+		case <-l.ent.changed:
+		}
+	}
+}
+
+func (l *leader) prepared(ctx context.Context, err error) error {
+	if err != nil {
+		if f, ok := asFailure(err); ok && ctx.Err() == nil {
+			return l.fail(ctx, f)
+		}
+		return err
+	}
+	l.st.Total = l.plan.Rows
+	switch {
+	case !l.rec.Spec.ConfirmationRequired:
+		return l.move(ctx, job.Ready, system, "The manifest was read; no confirmation is asked for.")
+	case l.rec.Confirm != nil:
+		return l.move(ctx, job.Ready, l.rec.Confirm.Actor, l.rec.Confirm.Reason)
+	}
+	return l.move(ctx, job.Suspended, system, "The manifest was read; waiting for confirmation.")
+}
+
+func (l *leader) prepare(ctx context.Context) error {
+	if err := l.load(ctx); err != nil {
+		return err
+	}
+	s := l.rec.Spec
+	if r := s.Manifest.Location.Region; r != "" && r != s.Region {
+		return failure(codeRegionMismatch, "The manifest %s/%s lies in region %s, the job in %s: they must be the same.",
+			s.Manifest.Location.Bucket, s.Manifest.Location.Key, r, s.Region)
+	}
+	if err := l.checkReport(ctx); err != nil {
+		return err
+	}
+	plan, err := manifest.Survey(ctx, opener{l.store}, s.Manifest, manifest.Options{
+		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
+		Progress: func(p *manifest.Plan) error {
+			_, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(p))
+			return err
+		},
+	})
+	if err != nil {
+		return err
+	}
+	if err := l.checkBuckets(ctx, plan); err != nil {
+		return err
+	}
+	if _, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(plan)); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	l.plan = plan
+	return nil
+}
+
+// checkReport proves that the report can be written, by writing the job's own record beside it.
+func (l *leader) checkReport(ctx context.Context) error {
+	sink, err := l.e.sink(ctx, l.rec.Spec)
+	if err != nil || sink == nil {
+		return err
+	}
+	rec := l.rec
+	rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
+	name := report.Folder(l.rec.Spec.Report.Prefix, l.id) + "job.json"
+	err = putBytes(ctx, sink, name, encode(rec), "application/json")
+	if err == nil || object.Retryable(err) || ctx.Err() != nil {
+		return err
+	}
+	where := string(l.rec.Spec.Report.Bucket)
+	if where == "" {
+		where = l.rec.Spec.Report.Path
+	}
+	return failure(codeReportNotWritable, "The report cannot be written to %q: %v. Give the job's role the right to write there, or name another place.", where, err)
+}
+
+// checkBuckets makes sure that the source buckets exist and lie in the job's region, and that a copy's target exists.
+func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
+	region := l.rec.Spec.Region
+	for _, b := range p.Buckets {
+		info, err := l.store.HeadBucket(ctx, b.Bucket)
+		switch {
+		case err != nil && object.CodeOf(err) == object.CodeNoSuchBucket:
+			return failure(object.CodeNoSuchBucket, "The bucket %q in row %d of %s does not exist.", b.Bucket, b.Row, b.File)
+		case err != nil && object.Retryable(err):
+			return fmt.Errorf("look at bucket %q: %w", b.Bucket, err)
+		case err == nil && info.Region != "" && info.Region != region:
+			return failure(codeRegionMismatch, "The bucket %q in row %d of %s lies in region %s, the job in %s: they must be the same.",
+				b.Bucket, b.Row, b.File, info.Region, region)
+		}
+		// Any other answer, such as 403: the role may do its work there all the same; each task will tell.
+	}
+	op, err := l.rec.Spec.operation()
+	if err != nil {
+		return err
+	}
+	c, ok := op.(*operation.Copy)
+	if !ok {
+		return nil
+	}
+	_, err = l.store.HeadBucket(ctx, c.TargetBucket)
+	if err != nil && object.CodeOf(err) == object.CodeNoSuchBucket {
+		return failure(object.CodeNoSuchBucket, "The target bucket %q does not exist.", c.TargetBucket)
+	}
+	if err != nil && object.Retryable(err) {
+		return fmt.Errorf("look at bucket %q: %w", c.TargetBucket, err)
+	}
+	return nil
+}

@@ -1,0 +1,193 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+// Keys of the records. One writer each: the API writes job and token, the leader state and plan, the dispatcher cursor,
+// the collector ckpt and progress, a worker its own beat.
+func jobKey(id job.ID) string      { return "job." + string(id) }
+func stateKey(id job.ID) string    { return "state." + string(id) }
+func planKey(id job.ID) string     { return "plan." + string(id) }
+func cursorKey(id job.ID) string   { return "cursor." + string(id) }
+func ckptKey(id job.ID) string     { return "ckpt." + string(id) }
+func doneKey(id job.ID) string     { return "done." + string(id) }
+func progressKey(id job.ID) string { return "progress." + string(id) }
+func workerKey(id string) string   { return "worker." + id }
+
+func tokenKey(a job.Account, token string) string {
+	sum := sha256.Sum256([]byte(token))
+	return "token." + hex.EncodeToString([]byte(a.UIN)) + "." + hex.EncodeToString(sum[:])
+}
+
+// wish is something that a caller wants of a job.
+type wish struct {
+	Time   time.Time
+	Actor  string
+	Reason string
+}
+
+// jobRecord is what callers want: written by the API only.
+type jobRecord struct {
+	ID       job.ID
+	Created  time.Time
+	Creator  string
+	Spec     specRecord
+	Priority job.Priority
+	Confirm  *wish `json:",omitempty"`
+	Cancel   *wish `json:",omitempty"`
+	Pause    *wish `json:",omitempty"` // nil again once resumed
+	Resume   *wish `json:",omitempty"` // the last resume, for the events
+}
+
+// stateRecord is what is: written by the job's leader only.
+type stateRecord struct {
+	Epoch          uint64 // grows with each leader; a leader whose write conflicts is one no more
+	Status         job.Status
+	Since          time.Time
+	Reason         string
+	SuspendedCause string
+	SystemPaused   bool
+	Suspended      time.Time
+	Started        time.Time
+	Terminated     time.Time
+	ActiveFor      time.Duration
+	Total          int64
+	Progress       job.Progress // as of the last final or paused status
+	Failures       []job.Failure
+	Events         []job.Event
+	ReportManifest string
+}
+
+// doneRecord is a finished job.
+type doneRecord struct {
+	Job   jobRecord
+	State stateRecord
+}
+
+// cursorRecord is where dispatch stands. Marks are some chunks already cut and where they begin, so that going back a
+// little does not read a large file from its start.
+type cursorRecord struct {
+	Chunk int64
+	Marks []mark
+}
+
+type mark struct{ Chunk, Offset int64 }
+
+// tokenRecord says which job a request token made.
+type tokenRecord struct {
+	Job  job.ID
+	Hash string
+}
+
+// specRecord is job.Spec as stored.
+type specRecord struct {
+	Token                string
+	Account              job.Account
+	Region               job.Region
+	ConfirmationRequired bool
+	Description          string
+	Manifest             job.Manifest
+	Operation            string
+	Parameters           json.RawMessage
+	Priority             job.Priority
+	Report               job.Report
+	Role                 job.Role
+	Request              job.Request
+}
+
+func fromSpec(s job.Spec) (specRecord, error) {
+	name, params, err := operation.Marshal(s.Operation)
+	if err != nil {
+		return specRecord{}, err
+	}
+	return specRecord{
+		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
+		Description: s.Description, Manifest: s.Manifest, Operation: name, Parameters: params,
+		Priority: s.Priority, Report: s.Report, Role: s.Role, Request: s.Request,
+	}, nil
+}
+
+func (r specRecord) operation() (operation.Operation, error) {
+	return operation.Unmarshal(r.Operation, r.Parameters)
+}
+
+func (r specRecord) spec() (job.Spec, error) {
+	op, err := r.operation()
+	if err != nil {
+		return job.Spec{}, err
+	}
+	return job.Spec{
+		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
+		Description: r.Description, Manifest: r.Manifest, Operation: op,
+		Priority: r.Priority, Report: r.Report, Role: r.Role, Request: r.Request,
+	}, nil
+}
+
+func encode(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(fmt.Sprintf("encode record: %v", err)) // our own types: cannot fail
+	}
+	return b
+}
+
+func decode[T any](r Record) (T, error) {
+	var v T
+	if err := json.Unmarshal(r.Value, &v); err != nil {
+		return v, fmt.Errorf("decode record %s: %w", r.Key, err)
+	}
+	return v, nil
+}
+
+// shownStatus is the one function from the records to the status that callers see: what was asked for and is under
+// way shows at once.
+func shownStatus(j jobRecord, s stateRecord) job.Status {
+	switch {
+	case s.Status == "":
+		if j.Cancel != nil {
+			return job.Cancelling
+		}
+		return job.New
+	case s.Status.Final():
+		return s.Status
+	case j.Cancel != nil && s.Status.CanBecome(job.Cancelling):
+		return job.Cancelling
+	case s.Status == job.Suspended && j.Confirm != nil:
+		return job.Ready
+	case s.Status == job.Active && j.Pause != nil:
+		return job.Pausing
+	}
+	return s.Status
+}
+
+// view makes the job that callers see.
+func view(j jobRecord, s stateRecord, live *job.Progress) (job.Job, error) {
+	spec, err := j.Spec.spec()
+	if err != nil {
+		return job.Job{}, err
+	}
+	p := s.Progress
+	if live != nil && !s.Status.Final() && live.Done() >= p.Done() {
+		p = *live
+	}
+	p.Total = s.Total
+	p.ActiveFor = s.ActiveFor
+	if s.Status == job.Active {
+		p.ActiveFor += time.Since(s.Since)
+	}
+	return job.Job{
+		ID: j.ID, Spec: spec, Status: shownStatus(j, s), Priority: j.Priority,
+		StatusReason: s.Reason, SuspendedCause: s.SuspendedCause, PausedByUser: j.Pause != nil,
+		Progress: p, Failures: s.Failures,
+		Created: j.Created, Suspended: s.Suspended, Started: s.Started, Terminated: s.Terminated,
+		Events: s.Events, ReportManifest: s.ReportManifest,
+	}, nil
+}

@@ -1,0 +1,352 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// Service is the jobs service that all entrances call. Safe for concurrent use.
+type Service struct{ e *Engine }
+
+// Service gives the engine's jobs service; it answers once the engine is Ready.
+func (e *Engine) Service() *Service { return &Service{e} }
+
+// Create implements the api's Jobs.
+func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.Job, error) {
+	spec.Account = c.Account
+	if spec.Region == "" {
+		spec.Region = s.e.o.Stores.Default()
+	}
+	if spec.Token == "" {
+		spec.Token = string(job.NewID())
+	}
+	if err := spec.Validate(); err != nil {
+		return job.Job{}, err
+	}
+	if _, err := s.e.o.Stores.Store(ctx, spec.Account, spec.Role, spec.Region); err != nil {
+		return job.Job{}, err
+	}
+	rec, err := fromSpec(spec)
+	if err != nil {
+		return job.Job{}, err
+	}
+	id, again, err := s.token(ctx, rec)
+	if err != nil {
+		return job.Job{}, err
+	}
+	j := jobRecord{ID: id, Created: s.e.o.Now().Truncate(time.Millisecond), Creator: c.Principal, Spec: rec, Priority: spec.Priority}
+	rev, err := s.e.o.Carrier.Create(ctx, Jobs, jobKey(id), encode(j))
+	if errors.Is(err, ErrExists) && !again {
+		// The same request came twice at once, and the other one has finished what this one began.
+		return s.Job(ctx, c, id)
+	}
+	if err != nil {
+		return job.Job{}, unavailable(err)
+	}
+	if err := s.e.ix.waitRev(ctx, Jobs, rev); err != nil {
+		return job.Job{}, unavailable(err)
+	}
+	return view(j, stateRecord{}, nil)
+}
+
+// token claims the request's token for a new job id. The same request that finds the token but no job (a crash came in
+// between) gets that id again.
+func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again bool, err error) {
+	sum := sha256.Sum256(encode(rec))
+	t := tokenRecord{Job: job.NewID(), Hash: hex.EncodeToString(sum[:])}
+	key := tokenKey(rec.Account, rec.Token)
+	_, err = s.e.o.Carrier.Create(ctx, Jobs, key, encode(t))
+	if err == nil {
+		return t.Job, false, nil
+	}
+	if !errors.Is(err, ErrExists) {
+		return "", false, unavailable(err)
+	}
+	r, err := s.e.o.Carrier.Get(ctx, Jobs, key)
+	if err != nil {
+		return "", false, unavailable(err)
+	}
+	old, err := decode[tokenRecord](r)
+	if err != nil {
+		return "", false, err
+	}
+	exists, err := s.exists(ctx, old.Job)
+	if err != nil {
+		return "", false, unavailable(err)
+	}
+	if exists || old.Hash != t.Hash {
+		return "", false, job.Errorf(job.Duplicate, "The ClientRequestToken was used before, for job %s. Use a new one for a new job.", old.Job)
+	}
+	return old.Job, true, nil
+}
+
+func (s *Service) exists(ctx context.Context, id job.ID) (bool, error) {
+	for b, key := range map[Bucket]string{Jobs: jobKey(id), Done: doneKey(id)} {
+		_, err := s.e.o.Carrier.Get(ctx, b, key)
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+func unavailable(err error) error {
+	return &job.Error{Code: job.Unavailable, Message: "The job store does not answer. Try again in a few seconds.", Err: err}
+}
+
+func noSuchJob(id job.ID) error {
+	return job.Errorf(job.NoSuchJob, "There is no job %s in this account.", id)
+}
+
+// Job implements the api's Jobs.
+func (s *Service) Job(ctx context.Context, c job.Caller, id job.ID) (job.Job, error) {
+	if e, ok := s.e.ix.get(id); ok {
+		if e.job.Spec.Account.UIN != c.Account.UIN {
+			return job.Job{}, noSuchJob(id)
+		}
+		return view(e.job, e.state, e.live)
+	}
+	return s.finished(ctx, c, id)
+}
+
+func (s *Service) finished(ctx context.Context, c job.Caller, id job.ID) (job.Job, error) {
+	if _, err := job.ParseID(string(id)); err != nil {
+		return job.Job{}, noSuchJob(id)
+	}
+	r, err := s.e.o.Carrier.Get(ctx, Done, doneKey(id))
+	if errors.Is(err, ErrNotFound) {
+		return job.Job{}, noSuchJob(id)
+	}
+	if err != nil {
+		return job.Job{}, unavailable(err)
+	}
+	d, err := decode[doneRecord](r)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if d.Job.Spec.Account.UIN != c.Account.UIN {
+		return job.Job{}, noSuchJob(id)
+	}
+	return view(d.Job, d.State, nil)
+}
+
+// List implements the api's Jobs.
+func (s *Service) List(ctx context.Context, c job.Caller, f job.Filter, p job.Page) ([]job.Job, bool, error) {
+	refs := s.e.ix.list(c.Account.UIN)
+	if p.After != "" {
+		i := slices.IndexFunc(refs, func(r jobRef) bool { return r.id == p.After })
+		if i < 0 {
+			return nil, false, job.FieldErrorf("nextToken", "there is no job %q to go on after.", p.After)
+		}
+		refs = refs[i+1:]
+	}
+	var out []job.Job
+	for _, r := range refs {
+		if r.created.Before(f.Since) || len(f.Statuses) > 0 && !slices.Contains(f.Statuses, r.status) {
+			continue
+		}
+		if len(out) == p.Max {
+			return out, true, nil
+		}
+		j, err := s.Job(ctx, c, r.id)
+		if job.CodeOf(err) == job.NoSuchJob { // deleted in the meantime
+			continue
+		}
+		if err != nil {
+			return nil, false, err
+		}
+		out = append(out, j)
+	}
+	return out, false, nil
+}
+
+// change changes what is wanted of a job, by compare-and-swap. said is the reason to answer with.
+func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said string, f func(j *jobRecord, shown job.Status) error) (job.Job, error) {
+	for {
+		e, ok := s.e.ix.get(id)
+		if !ok || e.job.Spec.Account.UIN != c.Account.UIN {
+			j, err := s.finished(ctx, c, id)
+			if err != nil {
+				return job.Job{}, err
+			}
+			return job.Job{}, job.Errorf(job.Conflict, "Job %s is %s: it has ended and cannot be changed.", id, j.Status)
+		}
+		shown := shownStatus(e.job, e.state)
+		if shown.Final() {
+			return job.Job{}, job.Errorf(job.Conflict, "Job %s is %s: it has ended and cannot be changed.", id, shown)
+		}
+		rec := e.job
+		if err := f(&rec, shown); err != nil {
+			return job.Job{}, err
+		}
+		rev, err := s.e.o.Carrier.Update(ctx, Jobs, jobKey(id), encode(rec), e.jobRev)
+		if errors.Is(err, ErrConflict) { // somebody was first: look again
+			select {
+			case <-e.changed:
+			case <-time.After(100 * time.Millisecond):
+			case <-ctx.Done():
+				return job.Job{}, unavailable(context.Cause(ctx))
+			}
+			continue
+		}
+		if err != nil {
+			return job.Job{}, unavailable(err)
+		}
+		if err := s.e.ix.waitRev(ctx, Jobs, rev); err != nil {
+			return job.Job{}, unavailable(err)
+		}
+		j, err := view(rec, e.state, e.live)
+		j.StatusReason = said
+		return j, err
+	}
+}
+
+func (s *Service) wish(c job.Caller, reason string) *wish {
+	return &wish{Time: s.e.o.Now(), Actor: c.Principal, Reason: job.CleanText(reason, 256)}
+}
+
+// SetPriority implements the api's Jobs.
+func (s *Service) SetPriority(ctx context.Context, c job.Caller, id job.ID, p job.Priority) (job.Job, error) {
+	if p < 0 {
+		return job.Job{}, job.FieldErrorf("priority", "must be 0 to 2147483647.")
+	}
+	j, err := s.change(ctx, c, id, "", func(j *jobRecord, _ job.Status) error {
+		j.Priority = p
+		return nil
+	})
+	if job.CodeOf(err) == job.Conflict {
+		return j, job.Errorf(job.NoSuchJob, "Job %s has ended: its priority cannot be changed.", id)
+	}
+	return j, err
+}
+
+// Confirm implements the api's Jobs.
+func (s *Service) Confirm(ctx context.Context, c job.Caller, id job.ID, reason string) (job.Job, error) {
+	j, err := s.change(ctx, c, id, reason, func(j *jobRecord, shown job.Status) error {
+		if !j.Spec.ConfirmationRequired || j.Confirm != nil || (shown != job.New && shown != job.Preparing && shown != job.Suspended) {
+			return job.Errorf(job.Conflict, "Job %s is %s: only a job that waits for confirmation can be confirmed.", id, shown)
+		}
+		j.Confirm = s.wish(c, reason)
+		return nil
+	})
+	if err == nil {
+		j.Status = job.Ready
+	}
+	return j, err
+}
+
+// Cancel implements the api's Jobs.
+func (s *Service) Cancel(ctx context.Context, c job.Caller, id job.ID, reason string) (job.Job, error) {
+	return s.change(ctx, c, id, reason, func(j *jobRecord, shown job.Status) error {
+		if j.Cancel != nil {
+			return nil
+		}
+		if shown != job.New && !shown.CanBecome(job.Cancelling) {
+			return job.Errorf(job.Conflict, "Job %s is %s: it is ending already and cannot be cancelled.", id, shown)
+		}
+		j.Cancel = s.wish(c, reason)
+		return nil
+	})
+}
+
+// Pause implements the api's Jobs.
+func (s *Service) Pause(ctx context.Context, c job.Caller, id job.ID, reason string) (job.Job, error) {
+	return s.change(ctx, c, id, reason, func(j *jobRecord, shown job.Status) error {
+		switch shown {
+		case job.Completing, job.Failing, job.Cancelling:
+			return job.Errorf(job.Conflict, "Job %s is %s: it is ending already and cannot be paused.", id, shown)
+		}
+		if j.Pause == nil {
+			j.Pause = s.wish(c, reason)
+		}
+		return nil
+	})
+}
+
+// Resume implements the api's Jobs.
+func (s *Service) Resume(ctx context.Context, c job.Caller, id job.ID, reason string) (job.Job, error) {
+	return s.change(ctx, c, id, reason, func(j *jobRecord, shown job.Status) error {
+		if j.Pause == nil {
+			return job.Errorf(job.Conflict, "Job %s is %s: it was not paused by a user.", id, shown)
+		}
+		j.Pause, j.Resume = nil, s.wish(c, reason)
+		return nil
+	})
+}
+
+// Delete implements the api's Jobs.
+func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
+	if e, ok := s.e.ix.get(id); ok && e.job.Spec.Account.UIN == c.Account.UIN {
+		return job.Errorf(job.Conflict, "Job %s is %s: only a job that has ended can be deleted. Cancel it first.", id, shownStatus(e.job, e.state))
+	}
+	if _, err := s.finished(ctx, c, id); err != nil {
+		return err
+	}
+	if err := s.e.forget(ctx, id); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// ReportManifest implements the api's Jobs.
+func (s *Service) ReportManifest(ctx context.Context, c job.Caller, id job.ID) ([]byte, error) {
+	j, err := s.Job(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	if j.ReportManifest == "" {
+		if !j.Spec.Report.Enabled {
+			return nil, job.Errorf(job.InvalidRequest, "Job %s was made without a report.", id)
+		}
+		return nil, job.Errorf(job.Conflict, "Job %s is %s: its report is written when it has ended.", id, j.Status)
+	}
+	rec, err := fromSpec(j.Spec)
+	if err != nil {
+		return nil, err
+	}
+	sink, err := s.e.sink(ctx, rec)
+	if err != nil {
+		return nil, err
+	}
+	b, err := sink.Get(ctx, j.ReportManifest)
+	if err != nil {
+		if st := object.StatusOf(err); st >= 400 && st < 500 {
+			return nil, &job.Error{Code: job.InvalidRequest, Err: err, Message: fmt.Sprintf("The report's manifest %q cannot be read: %s.", j.ReportManifest, object.CodeOf(err))}
+		}
+		return nil, unavailable(err)
+	}
+	return b, nil
+}
+
+// Watch implements the api's Jobs.
+func (s *Service) Watch(ctx context.Context, c job.Caller, id job.ID, f func(job.Job) error) error {
+	for {
+		e, open := s.e.ix.get(id)
+		j, err := s.Job(ctx, c, id)
+		if err != nil {
+			return err
+		}
+		if err := f(j); err != nil {
+			return err
+		}
+		if j.Status.Final() || !open {
+			return nil
+		}
+		select {
+		case <-e.changed:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}

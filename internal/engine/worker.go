@@ -1,0 +1,323 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/manifest"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+// Timing of a worker.
+const (
+	beatEvery   = 2 * time.Second
+	probeEvery  = 250 * time.Millisecond // how often active jobs without work are asked again
+	extendEvery = 4 * time.Second
+	handInEvery = time.Second
+	maxHeld     = 16 // chunks held at a time
+)
+
+// worker claims chunks by priority and works on their rows in one pool of object calls, so that a slow object holds up
+// nothing but itself.
+type worker struct {
+	e    *Engine
+	name string
+	log  *slog.Logger
+
+	mu        sync.Mutex
+	cond      *sync.Cond
+	runs      []*chunkRun // in the order of their claims
+	unstarted int
+	closed    bool
+	held      map[job.ID]int
+	served    map[job.ID]uint64
+	turn      uint64
+	jobs      map[job.ID]*jobContext
+
+	beatOf []job.ID // the last beat written
+	beatAt time.Time
+	wake   chan struct{}
+	holds  sync.WaitGroup
+}
+
+// jobContext is what a worker needs to know of a job, read once.
+type jobContext struct {
+	id         job.ID
+	op         operation.Operation
+	store      object.Store
+	plan       *manifest.Plan
+	lines      bool // the report wants failed rows
+	linesForOK bool // … and succeeded ones
+}
+
+func newWorker(e *Engine) *worker {
+	name := string(job.NewID())
+	w := &worker{
+		e: e, name: name, log: e.log.With("worker", name), held: map[job.ID]int{}, served: map[job.ID]uint64{},
+		jobs: map[job.ID]*jobContext{}, wake: make(chan struct{}, 1),
+	}
+	w.cond = sync.NewCond(&w.mu)
+	return w
+}
+
+// run works until ctx ends, then drains: no further row starts, calls in flight end within drain and are handed in.
+func (w *worker) run(ctx context.Context) error {
+	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopCalls()
+	var pool sync.WaitGroup
+	for range w.e.o.Concurrency {
+		pool.Go(func() { w.work(calls) })
+	}
+	err := w.claimLoop(ctx, calls)
+	timer := time.AfterFunc(w.e.o.Drain, stopCalls)
+	defer timer.Stop()
+	w.holds.Wait()
+	w.mu.Lock()
+	w.closed = true
+	w.cond.Broadcast()
+	w.mu.Unlock()
+	pool.Wait()
+	return err
+}
+
+// claimLoop takes chunks while there is room for them.
+func (w *worker) claimLoop(ctx, calls context.Context) error {
+	tick := time.NewTicker(probeEvery)
+	defer tick.Stop()
+	for {
+		changed := w.e.ix.wait()
+		cs := w.e.ix.runnable()
+		if err := w.beat(ctx, cs); err != nil {
+			return err
+		}
+		for len(cs) > 0 && w.room() {
+			if !w.claim(ctx, calls, cs) {
+				break
+			}
+			if cs = w.e.ix.runnable(); w.beatLacks(cs) {
+				break
+			}
+		}
+		if len(cs) == 0 {
+			select {
+			case <-changed:
+			case <-w.wake:
+			case <-ctx.Done():
+				return nil
+			case <-time.After(beatEvery):
+			}
+			continue
+		}
+		select {
+		case <-changed:
+		case <-w.wake:
+		case <-w.e.queued:
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+func (w *worker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// room reports whether another chunk may be claimed: not before the rows at hand are nearly all started.
+func (w *worker) room() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.unstarted < 2*w.e.o.Concurrency && len(w.runs) < maxHeld
+}
+
+// beat writes which jobs this worker may hold chunks of, when that changed or it is time.
+func (w *worker) beat(ctx context.Context, cs []candidate) error {
+	names := map[job.ID]bool{}
+	for _, c := range cs {
+		names[c.ID] = true
+	}
+	w.mu.Lock()
+	for id := range w.held {
+		names[id] = true
+	}
+	w.mu.Unlock()
+	ids := slices.Sorted(maps.Keys(names))
+	if slices.Equal(ids, w.beatOf) && time.Since(w.beatAt) < beatEvery {
+		return nil
+	}
+	if ids == nil {
+		ids = []job.ID{}
+	}
+	if _, err := w.e.o.Carrier.Put(ctx, Live, workerKey(w.name), encode(ids)); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		w.beatOf = nil // nothing is claimed until one was written
+		w.log.Warn("write heartbeat", "err", err)
+		return nil
+	}
+	w.beatOf, w.beatAt = ids, time.Now()
+	w.forget(ids)
+	return nil
+}
+
+// beatLacks reports whether a candidate is not named by the last beat.
+func (w *worker) beatLacks(cs []candidate) bool {
+	return slices.ContainsFunc(cs, func(c candidate) bool { return !slices.Contains(w.beatOf, c.ID) })
+}
+
+// forget drops what is known of jobs that are no longer of interest.
+func (w *worker) forget(keep []job.ID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for id := range w.jobs {
+		if !slices.Contains(keep, id) {
+			delete(w.jobs, id)
+			delete(w.served, id)
+		}
+	}
+}
+
+// claim takes one chunk of the first job in order that has one; false when none has.
+func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
+	w.mu.Lock()
+	for i := range cs {
+		cs[i].Served = w.served[cs[i].ID]
+	}
+	w.mu.Unlock()
+	for _, id := range claimOrder(cs) {
+		if !slices.Contains(w.beatOf, id) {
+			continue
+		}
+		lease, err := w.e.o.Carrier.Claim(ctx, id, 0)
+		if err != nil {
+			if ctx.Err() == nil {
+				w.log.Warn("claim", "job", id, "err", err)
+			}
+			continue
+		}
+		if lease == nil {
+			continue
+		}
+		w.mu.Lock()
+		w.turn++
+		w.served[id] = w.turn
+		w.held[id]++
+		r := &chunkRun{w: w, id: id, lease: lease, name: fmt.Sprintf("%s-%d", w.name, w.turn), ended: make(chan struct{}, 1)}
+		w.runs = append(w.runs, r)
+		w.unstarted += w.e.o.ChunkRows // until its rows are known, so that not all is claimed at once
+		w.mu.Unlock()
+		w.holds.Go(func() { r.hold(ctx, calls) })
+		w.e.noteClaimed()
+		return true
+	}
+	return false
+}
+
+// drop ends the holding of a chunk.
+func (w *worker) drop(r *chunkRun) {
+	w.mu.Lock()
+	w.unstarted -= r.unstarted()
+	w.runs = slices.DeleteFunc(w.runs, func(x *chunkRun) bool { return x == r })
+	if w.held[r.id]--; w.held[r.id] == 0 {
+		delete(w.held, r.id)
+	}
+	w.mu.Unlock()
+	w.poke()
+}
+
+// work is one of the pool: it takes the next row of the chunk claimed first, until the worker is closed.
+func (w *worker) work(ctx context.Context) {
+	for {
+		w.mu.Lock()
+		r, i := w.next()
+		for r == nil {
+			if w.closed {
+				w.mu.Unlock()
+				return
+			}
+			w.cond.Wait()
+			r, i = w.next()
+		}
+		w.mu.Unlock()
+		r.finish(i, r.apply(ctx, i))
+	}
+}
+
+// next starts a row; w.mu is held.
+func (w *worker) next() (*chunkRun, int) {
+	for _, r := range w.runs {
+		if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
+			continue
+		}
+		if !time.Now().Before(r.until) {
+			w.stop(r) // the lease ran out: nothing may be started past it
+			continue
+		}
+		i := r.todo[r.nextTodo]
+		r.nextTodo++
+		r.inFlight++
+		w.unstarted--
+		if w.unstarted == 2*w.e.o.Concurrency-1 {
+			w.poke()
+		}
+		return r, i
+	}
+	return nil, 0
+}
+
+// stop starts no further row of a chunk; w.mu is held.
+func (w *worker) stop(r *chunkRun) {
+	r.stopped = true
+	r.signalIfIdle()
+}
+
+// context gives what is known of a job, reading it the first time.
+func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
+	w.mu.Lock()
+	jc := w.jobs[id]
+	w.mu.Unlock()
+	if jc != nil {
+		return jc, nil
+	}
+	e, ok := w.e.ix.get(id)
+	if !ok {
+		return nil, errors.New("the job is not open")
+	}
+	spec := e.job.Spec
+	op, err := spec.operation()
+	if err != nil {
+		return nil, err
+	}
+	store, err := w.e.o.Stores.Store(ctx, spec.Account, spec.Role, spec.Region)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := w.e.o.Carrier.Get(ctx, Jobs, planKey(id))
+	if err != nil {
+		return nil, fmt.Errorf("read plan: %w", err)
+	}
+	plan, err := decode[manifest.Plan](rec)
+	if err != nil {
+		return nil, err
+	}
+	jc = &jobContext{
+		id: id, op: op, store: store, plan: &plan, lines: spec.Report.Enabled,
+		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks,
+	}
+	w.mu.Lock()
+	w.jobs[id] = jc
+	w.mu.Unlock()
+	return jc, nil
+}
