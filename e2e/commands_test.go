@@ -1,16 +1,34 @@
 package e2e
 
 import (
+	"bufio"
+	"bytes"
+	"encoding/json"
 	"errors"
+	"os"
 	"os/exec"
+	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// commands are what scripts can do beside testscript's own.
+// commands are what scripts can do beside testscript's own. Those that talk to the store use the AWS SDK, which knows
+// nothing of this project.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"exits": exits,
+	"exits":      exits,
+	"drover-dev": droverDev,
+	"stop-dev":   stopDev,
+	"setenv":     setenv,
+	"rows":       rows,
+	"bucket":     makeBucket,
+	"put":        put,
+	"fill":       fill,
+	"object":     lookAt,
+	"count":      countObjects,
 }
 
 // exits CODE COMMAND...: the command ends with exactly that code. Its output is for stdout and stderr as after exec.
@@ -29,5 +47,115 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if got != want {
 		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// running holds the drover dev of a script.
+type running struct{ dev *devProcess }
+
+type runningKey struct{}
+
+// devProcess is a drover dev in the background.
+type devProcess struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+}
+
+// end sends a signal and waits for the process.
+func (d *devProcess) end(sig os.Signal) error {
+	if err := d.cmd.Process.Signal(sig); err != nil {
+		return err
+	}
+	return d.cmd.Wait()
+}
+
+// drover-dev [FLAG...]: starts drover dev on free ports, waits for its ready line, and sets READY (the line's JSON),
+// DROVER_SERVER, STORE, ROLE and the AWS_* variables. It ends with the script.
+func droverDev(ts *testscript.TestScript, neg bool, args []string) {
+	here := ts.Value(runningKey{}).(*running)
+	if neg || here.dev != nil {
+		ts.Fatalf("usage: drover-dev [FLAG...], one at a time")
+	}
+	d := &devProcess{}
+	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0"}, args...)...)
+	d.cmd.Dir = ts.Getenv("WORK")
+	d.cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("WORK"))
+	d.cmd.Stderr = &d.stderr
+	out, err := d.cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(d.cmd.Start())
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		ts.Fatalf("no ready line: %v, %v\n%s", err, d.cmd.Wait(), d.stderr.Bytes())
+	}
+	here.dev = d
+	ts.Defer(func() {
+		if here.dev == d {
+			ts.Check(d.end(syscall.SIGTERM))
+		}
+	})
+	text, ok := strings.CutPrefix(line, "ready ")
+	if !ok {
+		ts.Fatalf("not a ready line: %q", line)
+	}
+	var ready struct{ API, Store, Region, AccessKey, SecretKey, RoleARN string }
+	ts.Check(json.Unmarshal([]byte(text), &ready))
+	for name, value := range map[string]string{
+		"READY": strings.TrimSpace(text), "DROVER_SERVER": ready.API, "STORE": ready.Store, "ROLE": ready.RoleARN,
+		"AWS_ENDPOINT_URL": ready.Store, "AWS_REGION": ready.Region,
+		"AWS_ACCESS_KEY_ID": ready.AccessKey, "AWS_SECRET_ACCESS_KEY": ready.SecretKey,
+	} {
+		ts.Setenv(name, value)
+	}
+}
+
+// stop-dev TERM|KILL: ends the script's drover dev by that signal and waits for it. After TERM its exit code must be 0.
+func stopDev(ts *testscript.TestScript, neg bool, args []string) {
+	here := ts.Value(runningKey{}).(*running)
+	if neg || len(args) != 1 || here.dev == nil {
+		ts.Fatalf("usage: stop-dev TERM|KILL, after drover-dev")
+	}
+	d := here.dev
+	here.dev = nil
+	if args[0] == "KILL" {
+		_ = d.end(syscall.SIGKILL) // the error is that it was killed
+		return
+	}
+	if err := d.end(syscall.SIGTERM); err != nil {
+		ts.Fatalf("drover dev: %v\n%s", err, d.stderr.Bytes())
+	}
+}
+
+// setenv NAME REGEXP: sets NAME to the first group of REGEXP in what the last command wrote to stdout.
+func setenv(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: setenv NAME REGEXP")
+	}
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	found := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("stdout has nothing like %s", args[1])
+	}
+	ts.Setenv(args[0], found[1])
+}
+
+// rows N FILE...: the files have N lines altogether. A pattern stands for the files that it matches.
+func rows(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: rows N FILE...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	for _, pattern := range args[1:] {
+		files, err := filepath.Glob(ts.MkAbs(pattern))
+		ts.Check(err)
+		for _, f := range files {
+			got += strings.Count(ts.ReadFile(f), "\n")
+		}
+	}
+	if got != want {
+		ts.Fatalf("%d rows, want %d", got, want)
 	}
 }

@@ -28,7 +28,13 @@ type root struct {
 	Help  helpFlag `short:"h" help:"Show help for a command."`
 	Quiet bool     `short:"q" help:"No progress and no hints."`
 
-	Version versionCmd `cmd:"" help:"Show the version."`
+	Dev       devCmd       `cmd:"" help:"Run everything in one process: engine, API and an embedded object store."`
+	Demo      demoCmd      `cmd:"" help:"See the whole product work once, on free ports, in a temporary folder."`
+	Run       runCmd       `cmd:"" help:"Do one job in the foreground, with no server."`
+	Job       jobCmd       `cmd:"" help:"Create, watch and steer the jobs of a server."`
+	Manifest  manifestCmd  `cmd:"" help:"Look into a manifest."`
+	Inventory inventoryCmd `cmd:"" help:"Make inventory reports."`
+	Version   versionCmd   `cmd:"" help:"Show the version."`
 }
 
 // Run parses args, carries the command out and returns the process's exit code. A ctx that ends is an interruption.
@@ -63,6 +69,7 @@ func newParser(tree *root, env Env) (*kong.Kong, error) {
 		kong.Description("Batch operations for object storage: one operation on every object of a list, once, with a report."),
 		kong.NoDefaultHelp(),
 		kong.Help(printHelp),
+		kong.ValueFormatter(helpOf),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(int) {}),
@@ -94,4 +101,12 @@ func printHelp(options kong.HelpOptions, k *kong.Context) error {
 	}
 	_, err := fmt.Fprint(k.Stdout, "\nExit codes:\n"+exitTable())
 	return err
+}
+
+// helpOf is a flag's help with its default.
+func helpOf(v *kong.Value) string {
+	if v.Default == "" {
+		return v.Help
+	}
+	return v.Help + " Default: " + v.Default + "."
 }
