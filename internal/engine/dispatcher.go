@@ -33,10 +33,8 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 	d := &dispatcher{l: l, c: c}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, cursorKey(l.id))
 	switch {
-	case errors.Is(err, ErrNotFound):
-		if l.st.Started != l.startedNow { // was Active before: chunks may have travelled
-			d.fence = 2 * cursorEvery
-		}
+	case errors.Is(err, ErrNotFound): // nothing has travelled yet
+		return d, d.saveCursor(ctx)
 	case err != nil:
 		return nil, fmt.Errorf("read cursor: %w", err)
 	default:

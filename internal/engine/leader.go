@@ -31,12 +31,11 @@ type leader struct {
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
 
-	startedNow time.Time // when this leader moved the job to Active for the first time, if it did
-	store      object.Store
-	plan       *manifest.Plan
-	coll       *collector
-	collStop   context.CancelFunc
-	collDone   chan error
+	store    object.Store
+	plan     *manifest.Plan
+	coll     *collector
+	collStop context.CancelFunc
+	collDone chan error
 }
 
 // jobFailure is an error that ends the job.
@@ -175,7 +174,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st.Suspended, l.st.SuspendedCause = now, "Waiting for confirmation."
 	case job.Active:
 		if l.st.Started.IsZero() {
-			l.st.Started, l.startedNow = now, now
+			l.st.Started = now
 		}
 		l.st.SystemPaused = false
 	case job.Complete, job.Failed, job.Cancelled:

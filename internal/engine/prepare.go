@@ -116,13 +116,15 @@ func (l *leader) prepare(ctx context.Context) error {
 // checkReport proves that the report can be written, by writing the job's own record beside it.
 func (l *leader) checkReport(ctx context.Context) error {
 	sink, err := l.e.sink(ctx, l.rec.Spec)
-	if err != nil || sink == nil {
-		return err
+	if err == nil && sink == nil {
+		return nil
 	}
-	rec := l.rec
-	rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
-	name := report.Folder(l.rec.Spec.Report.Prefix, l.id) + "job.json"
-	err = putBytes(ctx, sink, name, encode(rec), "application/json")
+	if err == nil {
+		rec := l.rec
+		rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
+		name := report.Folder(l.rec.Spec.Report.Prefix, l.id) + "job.json"
+		err = putBytes(ctx, sink, name, encode(rec), "application/json")
+	}
 	if err == nil || object.Retryable(err) || ctx.Err() != nil {
 		return err
 	}

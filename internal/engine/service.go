@@ -287,8 +287,19 @@ func (s *Service) Resume(ctx context.Context, c job.Caller, id job.ID, reason st
 
 // Delete implements the api's Jobs.
 func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
-	if e, ok := s.e.ix.get(id); ok && e.job.Spec.Account.UIN == c.Account.UIN {
-		return job.Errorf(job.Conflict, "Job %s is %s: only a job that has ended can be deleted. Cancel it first.", id, shownStatus(e.job, e.state))
+	for {
+		e, ok := s.e.ix.get(id)
+		if !ok || e.job.Spec.Account.UIN != c.Account.UIN {
+			break
+		}
+		if shown := shownStatus(e.job, e.state); !shown.Final() {
+			return job.Errorf(job.Conflict, "Job %s is %s: only a job that has ended can be deleted. Cancel it first.", id, shown)
+		}
+		select { // it is on its way to the finished ones
+		case <-e.changed:
+		case <-ctx.Done():
+			return unavailable(context.Cause(ctx))
+		}
 	}
 	if _, err := s.finished(ctx, c, id); err != nil {
 		return err
