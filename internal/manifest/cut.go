@@ -141,8 +141,8 @@ func (p *Plan) Entries(ctx context.Context, o Opener, c Chunk) ([]job.Entry, err
 			c.Number, c.First, c.First+int64(c.Rows), c.File)
 	}
 	f := &p.Files[c.File]
-	b := newBuilder(c)
 	if c.Packed != nil {
+		b := newBuilder(c.Rows, 8*len(c.Packed))
 		if err := unpack(c.Packed, c.Rows, b); err != nil {
 			return nil, fmt.Errorf("unpack chunk %d of %s: %w", c.Number, f.Name, err)
 		}
@@ -156,7 +156,7 @@ func (p *Plan) Entries(ctx context.Context, o Opener, c Chunk) ([]job.Entry, err
 		return nil, err
 	}
 	sc := &scanner{buf: src.buf, end: len(src.buf), err: io.EOF}
-	d := p.decoder()
+	b, d := newBuilder(c.Rows, len(src.buf)), p.decoder()
 	var r row
 	for range c.Rows {
 		rec, err := sc.next()
@@ -181,8 +181,8 @@ type builder struct {
 	ends []int32 // in text: of each row's key, version and ETag
 }
 
-func newBuilder(c Chunk) *builder {
-	return &builder{list: make([]job.Entry, 0, c.Rows), ends: make([]int32, 0, 3*c.Rows), text: make([]byte, 0, c.Length)}
+func newBuilder(rows, text int) *builder {
+	return &builder{list: make([]job.Entry, 0, rows), ends: make([]int32, 0, 3*rows), text: make([]byte, 0, text)}
 }
 
 func (b *builder) add(r *row) {
