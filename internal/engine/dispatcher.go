@@ -127,7 +127,7 @@ func (d *dispatcher) pace(ctx context.Context) error {
 func (d *dispatcher) queue(ctx context.Context, c manifest.Chunk) error {
 	fresh := c.Number >= d.fence && c.Number >= d.next
 	for {
-		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.st.Epoch, fresh, c))
+		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.epoch, fresh, c))
 		if err == nil || errors.Is(err, ErrQueued) {
 			d.next = max(d.next, c.Number+1)
 			d.l.e.noteQueued()

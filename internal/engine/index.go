@@ -334,3 +334,19 @@ func (x *index) finishedBefore(t time.Time) []job.ID {
 	}
 	return out
 }
+
+// finished reports whether the job is among the finished ones.
+func (x *index) finished(id job.ID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.done[id]
+	return ok
+}
+
+// getOpen is get for a job that is not among the finished ones.
+func (x *index) getOpen(id job.ID) (entry, bool) {
+	if x.finished(id) {
+		return entry{}, false
+	}
+	return x.get(id)
+}

@@ -27,6 +27,7 @@ type leader struct {
 	log   *slog.Logger
 	ent   entry     // as last looked at; its channel closes at any change since
 	rec   jobRecord // of ent
+	made  jobRecord // as first seen: what never changes of it is read from here, by all goroutines
 	st    stateRecord
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
@@ -119,6 +120,12 @@ func (l *leader) take(ctx context.Context) error {
 	if !l.look() {
 		return errFinished
 	}
+	if l.e.ix.finished(l.id) { // a former leader was stopped while it removed the job's records
+		if err := l.remove(ctx); err != nil {
+			return err
+		}
+		return errFinished
+	}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, stateKey(l.id))
 	if errors.Is(err, ErrNotFound) {
 		l.st = stateRecord{Epoch: 1, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
@@ -144,6 +151,9 @@ func (l *leader) look() bool {
 	e, ok := l.e.ix.get(l.id)
 	if ok {
 		l.ent, l.rec = e, e.job
+		if l.made.ID == "" {
+			l.made = e.job
+		}
 	}
 	return ok
 }
