@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -51,6 +52,7 @@ type chunkRun struct {
 	until    time.Time
 
 	jc      *jobContext
+	runs    *atomic.Bool // of the job
 	entries []job.Entry
 	repeat  bool
 	ended   chan struct{} // signalled when nothing is in flight and nothing will start
@@ -94,7 +96,7 @@ func (r *chunkRun) hold(ctx, calls context.Context) {
 	done := ctx.Done()
 	for {
 		e, open := r.w.e.ix.get(r.id)
-		if !open || !runs(e) {
+		if !open || !e.runs.Load() {
 			r.halt()
 		}
 		select {
@@ -113,11 +115,6 @@ func (r *chunkRun) hold(ctx, calls context.Context) {
 			r.halt()
 		}
 	}
-}
-
-// runs reports whether rows of the job may be started.
-func runs(e entry) bool {
-	return e.state.Status == job.Active && e.job.Cancel == nil && e.job.Pause == nil
 }
 
 func (r *chunkRun) halt() {
@@ -140,7 +137,10 @@ func (r *chunkRun) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, _ := r.w.e.ix.get(r.id)
+	e, ok := r.w.e.ix.get(r.id)
+	if !ok {
+		return errors.New("the job is not open")
+	}
 	repeat := !fresh || r.lease.Attempt() > 1 || epoch != e.state.Epoch
 	in := func(int64) bool { return false }
 	if repeat {
@@ -156,7 +156,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 	}
 	w := r.w
 	w.mu.Lock()
-	r.jc, r.entries, r.repeat, r.todo, r.until = jc, entries, repeat, todo, r.lease.Until()
+	r.jc, r.runs, r.entries, r.repeat, r.todo, r.until = jc, e.runs, entries, repeat, todo, r.lease.Until()
 	w.unstarted += len(todo) - w.e.o.ChunkRows
 	r.loaded = true
 	r.signalIfIdle()

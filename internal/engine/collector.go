@@ -70,13 +70,13 @@ var errLostLead = errors.New("another process leads this job")
 
 // newCollector loads the checkpoint.
 func (l *leader) newCollector(ctx context.Context) (*collector, error) {
-	sink, err := l.e.sink(ctx, l.rec.Spec)
+	sink, err := l.e.sink(ctx, l.made.Spec)
 	if err != nil {
 		return nil, err
 	}
 	c := &collector{
 		e: l.e, id: l.id, log: l.log, plan: l.plan, sink: sink, epoch: l.epoch,
-		folder: report.Folder(l.rec.Spec.Report.Prefix, l.id), interval: segmentFirst,
+		folder: report.Folder(l.made.Spec.Report.Prefix, l.id), interval: segmentFirst,
 		barriers: make(chan *barrier), failing: make(chan job.Failure, 1),
 	}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, ckptKey(l.id))

@@ -33,10 +33,8 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 	d := &dispatcher{l: l, c: c}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, cursorKey(l.id))
 	switch {
-	case errors.Is(err, ErrNotFound):
-		if l.st.Started != l.startedNow { // was Active before: chunks may have travelled
-			d.fence = 2 * cursorEvery
-		}
+	case errors.Is(err, ErrNotFound): // nothing has travelled yet
+		return d, d.saveCursor(ctx)
 	case err != nil:
 		return nil, fmt.Errorf("read cursor: %w", err)
 	default:
@@ -129,7 +127,7 @@ func (d *dispatcher) pace(ctx context.Context) error {
 func (d *dispatcher) queue(ctx context.Context, c manifest.Chunk) error {
 	fresh := c.Number >= d.fence && c.Number >= d.next
 	for {
-		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.st.Epoch, fresh, c))
+		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.epoch, fresh, c))
 		if err == nil || errors.Is(err, ErrQueued) {
 			d.next = max(d.next, c.Number+1)
 			d.l.e.noteQueued()

@@ -90,7 +90,7 @@ func (l *leader) finalFiles(ctx context.Context) ([]report.File, error) {
 // writeReport writes the report's manifest and removes what lies under results/ unnamed. The same job gives the same
 // bytes each time.
 func (l *leader) writeReport(ctx context.Context, files []report.File) (string, error) {
-	spec := l.rec.Spec
+	spec := l.made.Spec
 	sink, err := l.e.sink(ctx, spec)
 	if err != nil || sink == nil {
 		return "", err
@@ -151,6 +151,12 @@ func (l *leader) retire(ctx context.Context) error {
 	if err := l.e.ix.waitRev(ctx, Done, rev); err != nil {
 		return err
 	}
+	return l.remove(ctx)
+}
+
+// remove removes what a finished job had in flight, its own record last: as long as that is there, this is done again.
+func (l *leader) remove(ctx context.Context) error {
+	c := l.e.o.Carrier
 	if err := c.Shut(ctx, l.id); err != nil {
 		return fmt.Errorf("shut queue: %w", err)
 	}

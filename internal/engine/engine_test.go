@@ -2,7 +2,6 @@ package engine_test
 
 import (
 	"context"
-	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -347,5 +346,3 @@ func TestTokenMakesOneJob(t *testing.T) {
 		t.Errorf("deleted job: %v", err)
 	}
 }
-
-var errCut = errors.New("cut off")

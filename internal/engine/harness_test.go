@@ -108,19 +108,22 @@ func (s *fakeStore) waitCalls(t *testing.T, n int) {
 	}
 }
 
+// stores gives a fakeStore to every role but one.
+type stores struct{ s *fakeStore }
+
 // Store implements engine.Stores.
-func (s *fakeStore) Store(_ context.Context, _ job.Account, r job.Role, region job.Region) (object.Store, error) {
+func (s stores) Store(_ context.Context, _ job.Account, r job.Role, region job.Region) (object.Store, error) {
 	if region != "" && region != "local" {
 		return nil, job.FieldErrorf("region", "region %q is not configured.", region)
 	}
 	if r.Name == "nobody" {
 		return nil, job.Errorf(job.AccessDenied, "There is no role %q.", r.Name)
 	}
-	return s, nil
+	return s.s, nil
 }
 
 // Default implements engine.Stores.
-func (s *fakeStore) Default() job.Region { return "local" }
+func (s stores) Default() job.Region { return "local" }
 
 // rig is an engine that can be stopped and started again on the same folder.
 type rig struct {
@@ -156,7 +159,7 @@ func (r *rig) start() *engine.Service {
 		ec = r.wrap(c)
 	}
 	o := engine.Options{
-		Carrier: ec, Stores: r.store, Dir: filepath.Join(r.dir, "scratch"), ChunkRows: 100, Concurrency: 8,
+		Carrier: ec, Stores: stores{r.store}, Dir: filepath.Join(r.dir, "scratch"), ChunkRows: 100, Concurrency: 8,
 		Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, nil)),
 	}
 	if r.options != nil {
@@ -339,4 +342,15 @@ func wantWhole(t *testing.T, spec job.Spec, j job.Job, n int) {
 			t.Fatalf("key %q stands %d times in the report", k, ok[k]+failed[k])
 		}
 	}
+}
+
+// crash ends the engine without a drain: what it would still write is cut off by the test's carrier.
+func (r *rig) crash() {
+	r.t.Helper()
+	r.cancel()
+	<-r.ended
+	if err := r.carrier.Close(); err != nil {
+		r.t.Errorf("close carrier: %v", err)
+	}
+	r.engine = nil
 }

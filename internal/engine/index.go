@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -33,7 +34,10 @@ type entry struct {
 	stateRev uint64
 	live     *job.Progress
 	admitted bool
-	changed  chan struct{}
+	// runs says whether rows may be started. It is set as the record is applied, before whoever asked for a pause or a
+	// cancel is answered.
+	runs    *atomic.Bool
+	changed chan struct{}
 }
 
 // doneEntry is what is kept in memory of a finished job.
@@ -88,6 +92,7 @@ func (x *index) broadcast() {
 }
 
 func (x *index) touch(e *entry) {
+	e.runs.Store(x.open[e.id] == e && e.state.Status == job.Active && e.job.Cancel == nil && e.job.Pause == nil)
 	close(e.changed)
 	e.changed = make(chan struct{})
 }
@@ -106,7 +111,7 @@ func (x *index) applyJob(id job.ID, r Record) error {
 		return err
 	}
 	if e == nil {
-		e = &entry{id: id, changed: make(chan struct{})}
+		e = &entry{id: id, runs: new(atomic.Bool), changed: make(chan struct{})}
 		x.open[id] = e
 	}
 	e.job, e.jobRev = rec, r.Rev
@@ -210,7 +215,7 @@ func (x *index) runnable() []candidate {
 	defer x.mu.Unlock()
 	var out []candidate
 	for _, e := range x.open {
-		if e.state.Status == job.Active && e.job.Cancel == nil && e.job.Pause == nil {
+		if e.runs.Load() {
 			out = append(out, e.candidate())
 		}
 	}
@@ -328,4 +333,20 @@ func (x *index) finishedBefore(t time.Time) []job.ID {
 		}
 	}
 	return out
+}
+
+// finished reports whether the job is among the finished ones.
+func (x *index) finished(id job.ID) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	_, ok := x.done[id]
+	return ok
+}
+
+// getOpen is get for a job that is not among the finished ones.
+func (x *index) getOpen(id job.ID) (entry, bool) {
+	if x.finished(id) {
+		return entry{}, false
+	}
+	return x.get(id)
 }

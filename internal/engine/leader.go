@@ -27,16 +27,16 @@ type leader struct {
 	log   *slog.Logger
 	ent   entry     // as last looked at; its channel closes at any change since
 	rec   jobRecord // of ent
+	made  jobRecord // as first seen: what never changes of it is read from here, by all goroutines
 	st    stateRecord
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
 
-	startedNow time.Time // when this leader moved the job to Active for the first time, if it did
-	store      object.Store
-	plan       *manifest.Plan
-	coll       *collector
-	collStop   context.CancelFunc
-	collDone   chan error
+	store    object.Store
+	plan     *manifest.Plan
+	coll     *collector
+	collStop context.CancelFunc
+	collDone chan error
 }
 
 // jobFailure is an error that ends the job.
@@ -120,6 +120,12 @@ func (l *leader) take(ctx context.Context) error {
 	if !l.look() {
 		return errFinished
 	}
+	if l.e.ix.finished(l.id) { // a former leader was stopped while it removed the job's records
+		if err := l.remove(ctx); err != nil {
+			return err
+		}
+		return errFinished
+	}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, stateKey(l.id))
 	if errors.Is(err, ErrNotFound) {
 		l.st = stateRecord{Epoch: 1, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
@@ -145,6 +151,9 @@ func (l *leader) look() bool {
 	e, ok := l.e.ix.get(l.id)
 	if ok {
 		l.ent, l.rec = e, e.job
+		if l.made.ID == "" {
+			l.made = e.job
+		}
 	}
 	return ok
 }
@@ -175,7 +184,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st.Suspended, l.st.SuspendedCause = now, "Waiting for confirmation."
 	case job.Active:
 		if l.st.Started.IsZero() {
-			l.st.Started, l.startedNow = now, now
+			l.st.Started = now
 		}
 		l.st.SystemPaused = false
 	case job.Complete, job.Failed, job.Cancelled:

@@ -22,7 +22,7 @@ var errCancelled = errors.New("the job was cancelled")
 
 // load opens the job's store and its plan, if it has one.
 func (l *leader) load(ctx context.Context) error {
-	s := l.rec.Spec
+	s := l.made.Spec
 	store, err := l.e.o.Stores.Store(ctx, s.Account, s.Role, s.Region)
 	if err != nil {
 		return err
@@ -73,7 +73,7 @@ func (l *leader) prepared(ctx context.Context, err error) error {
 	}
 	l.st.Total = l.plan.Rows
 	switch {
-	case !l.rec.Spec.ConfirmationRequired:
+	case !l.made.Spec.ConfirmationRequired:
 		return l.move(ctx, job.Ready, system, "The manifest was read; no confirmation is asked for.")
 	case l.rec.Confirm != nil:
 		return l.move(ctx, job.Ready, l.rec.Confirm.Actor, l.rec.Confirm.Reason)
@@ -85,7 +85,7 @@ func (l *leader) prepare(ctx context.Context) error {
 	if err := l.load(ctx); err != nil {
 		return err
 	}
-	s := l.rec.Spec
+	s := l.made.Spec
 	if r := s.Manifest.Location.Region; r != "" && r != s.Region {
 		return failure(codeRegionMismatch, "The manifest %s/%s lies in region %s, the job in %s: they must be the same.",
 			s.Manifest.Location.Bucket, s.Manifest.Location.Key, r, s.Region)
@@ -115,27 +115,29 @@ func (l *leader) prepare(ctx context.Context) error {
 
 // checkReport proves that the report can be written, by writing the job's own record beside it.
 func (l *leader) checkReport(ctx context.Context) error {
-	sink, err := l.e.sink(ctx, l.rec.Spec)
-	if err != nil || sink == nil {
-		return err
+	sink, err := l.e.sink(ctx, l.made.Spec)
+	if err == nil && sink == nil {
+		return nil
 	}
-	rec := l.rec
-	rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
-	name := report.Folder(l.rec.Spec.Report.Prefix, l.id) + "job.json"
-	err = putBytes(ctx, sink, name, encode(rec), "application/json")
+	if err == nil {
+		rec := l.made
+		rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
+		name := report.Folder(l.made.Spec.Report.Prefix, l.id) + "job.json"
+		err = putBytes(ctx, sink, name, encode(rec), "application/json")
+	}
 	if err == nil || object.Retryable(err) || ctx.Err() != nil {
 		return err
 	}
-	where := string(l.rec.Spec.Report.Bucket)
+	where := string(l.made.Spec.Report.Bucket)
 	if where == "" {
-		where = l.rec.Spec.Report.Path
+		where = l.made.Spec.Report.Path
 	}
 	return failure(codeReportNotWritable, "The report cannot be written to %q: %v. Give the job's role the right to write there, or name another place.", where, err)
 }
 
 // checkBuckets makes sure that the source buckets exist and lie in the job's region, and that a copy's target exists.
 func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
-	region := l.rec.Spec.Region
+	region := l.made.Spec.Region
 	for _, b := range p.Buckets {
 		info, err := l.store.HeadBucket(ctx, b.Bucket)
 		switch {
@@ -149,7 +151,7 @@ func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
 		}
 		// Any other answer, such as 403: the role may do its work there all the same; each task will tell.
 	}
-	op, err := l.rec.Spec.operation()
+	op, err := l.made.Spec.operation()
 	if err != nil {
 		return err
 	}

@@ -111,7 +111,7 @@ func noSuchJob(id job.ID) error {
 
 // Job implements the api's Jobs.
 func (s *Service) Job(ctx context.Context, c job.Caller, id job.ID) (job.Job, error) {
-	if e, ok := s.e.ix.get(id); ok {
+	if e, ok := s.e.ix.getOpen(id); ok {
 		if e.job.Spec.Account.UIN != c.Account.UIN {
 			return job.Job{}, noSuchJob(id)
 		}
@@ -174,7 +174,7 @@ func (s *Service) List(ctx context.Context, c job.Caller, f job.Filter, p job.Pa
 // change changes what is wanted of a job, by compare-and-swap. said is the reason to answer with.
 func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said string, f func(j *jobRecord, shown job.Status) error) (job.Job, error) {
 	for {
-		e, ok := s.e.ix.get(id)
+		e, ok := s.e.ix.getOpen(id)
 		if !ok || e.job.Spec.Account.UIN != c.Account.UIN {
 			j, err := s.finished(ctx, c, id)
 			if err != nil {
@@ -287,8 +287,19 @@ func (s *Service) Resume(ctx context.Context, c job.Caller, id job.ID, reason st
 
 // Delete implements the api's Jobs.
 func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
-	if e, ok := s.e.ix.get(id); ok && e.job.Spec.Account.UIN == c.Account.UIN {
-		return job.Errorf(job.Conflict, "Job %s is %s: only a job that has ended can be deleted. Cancel it first.", id, shownStatus(e.job, e.state))
+	for {
+		e, ok := s.e.ix.get(id)
+		if !ok || e.job.Spec.Account.UIN != c.Account.UIN {
+			break
+		}
+		if shown := shownStatus(e.job, e.state); !shown.Final() && !s.e.ix.finished(id) {
+			return job.Errorf(job.Conflict, "Job %s is %s: only a job that has ended can be deleted. Cancel it first.", id, shown)
+		}
+		select { // it is on its way to the finished ones
+		case <-e.changed:
+		case <-ctx.Done():
+			return unavailable(context.Cause(ctx))
+		}
 	}
 	if _, err := s.finished(ctx, c, id); err != nil {
 		return err
@@ -332,7 +343,7 @@ func (s *Service) ReportManifest(ctx context.Context, c job.Caller, id job.ID) (
 // Watch implements the api's Jobs.
 func (s *Service) Watch(ctx context.Context, c job.Caller, id job.ID, f func(job.Job) error) error {
 	for {
-		e, open := s.e.ix.get(id)
+		e, open := s.e.ix.getOpen(id)
 		j, err := s.Job(ctx, c, id)
 		if err != nil {
 			return err

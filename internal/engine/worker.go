@@ -261,8 +261,8 @@ func (w *worker) next() (*chunkRun, int) {
 		if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
 			continue
 		}
-		if !time.Now().Before(r.until) {
-			w.stop(r) // the lease ran out: nothing may be started past it
+		if !r.runs.Load() || !time.Now().Before(r.until) {
+			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
 			continue
 		}
 		i := r.todo[r.nextTodo]

@@ -108,6 +108,24 @@ func TestCleanText(t *testing.T) {
 	}
 }
 
+func TestQuote(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"":                             `""`,
+		"a  b":                         `"a  b"`,
+		"\x1b[31m\u202e\xff\"":         `"\x1b[31m\u202e\xff\""`,
+		strings.Repeat("x", 64):        `"` + strings.Repeat("x", 64) + `"`,
+		strings.Repeat("x", 65):        `"` + strings.Repeat("x", 64) + `"…`,
+		"x" + strings.Repeat("é", 40):  `"x` + strings.Repeat("é", 31) + `"…`,
+		strings.Repeat("\x80", 100):    `"` + strings.Repeat(`\x80`, 60) + `"…`,
+		strings.Repeat("x", 63) + "日本": `"` + strings.Repeat("x", 63) + `"…`,
+	} {
+		if got := Quote(in); got != want {
+			t.Errorf("Quote(%q) = %s, want %s", in, got, want)
+		}
+	}
+}
+
 func FuzzCleanText(f *testing.F) {
 	f.Add("a\x1b[31m\u202e\xff  b", 9)
 	f.Fuzz(func(t *testing.T, s string, limit int) {

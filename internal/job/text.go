@@ -37,8 +37,19 @@ func CleanText(s string, limit int) string {
 	return b.String()
 }
 
-// Quote shows foreign text inside a message: cleaned, cut to 64 bytes, in quotes.
-func Quote(s string) string { return strconv.Quote(CleanText(s, 64)) }
+// Quote shows foreign text inside a message: in quotes, with whatever cannot be seen written as an escape, and cut to
+// 64 bytes with … behind.
+func Quote(s string) string {
+	const limit = 64
+	if len(s) <= limit {
+		return strconv.Quote(s)
+	}
+	end := limit
+	for end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return strconv.Quote(s[:end]) + "…"
+}
 
 // plain reports whether s is valid UTF-8 without control characters other than those in also.
 func plain(s, also string) bool {

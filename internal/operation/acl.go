@@ -8,7 +8,7 @@ import (
 	"github.com/drover-batch/drover/internal/object"
 )
 
-// The words of access lists (Tencent Cloud 436/30752, AWS S3 API).
+// The words of access lists, in COS and in the AWS S3 API.
 const (
 	aclPrivate           = "private"
 	aclPublicRead        = "public-read"
@@ -40,7 +40,7 @@ func checkGrants(p *job.Problems, grants []object.Grant) {
 		switch {
 		case who == "":
 			p.Addf(field+".Identifier", "is empty; name the account like qcs::cam::uin/100000000001:uin/100000000001.")
-		case !headerValue(who) || strings.ContainsAny(who, `",`):
+		case !headerValue(who+g.Grantee.DisplayName) || strings.ContainsAny(who, `",`):
 			p.Addf(field+".Identifier", "%s names no account; write it like qcs::cam::uin/100000000001:uin/100000000001.", job.Quote(who))
 		case g.Permission == permWrite:
 			p.Addf(field+".Permission", "WRITE cannot be granted on an object, only on a bucket; use READ or FULL_CONTROL.")

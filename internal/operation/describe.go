@@ -10,17 +10,18 @@ import (
 
 // Describe says in one plain sentence what an operation does to each object. Text of its caller stands there quoted.
 func Describe(op job.Operation) string {
-	switch o := op.(type) {
-	case *Copy:
-		return o.describe()
-	case *Restore:
-		return fmt.Sprintf("Asks for a copy of each archived object that can be read for %s, in the %s tier.", count(o.Days, "day"), o.Tier)
-	case *Delete:
-		return "Deletes each object, or the version that its row names; in a bucket with versions a row without a version only puts a delete marker on top."
-	case *Tagging:
+	if o, ok := op.(interface{ describe() string }); ok {
 		return o.describe()
 	}
-	return fmt.Sprintf("Does %s to each object.", job.Quote(op.Name()))
+	return "Does " + job.Quote(op.Name()) + " to each object."
+}
+
+func (r *Restore) describe() string {
+	return fmt.Sprintf("Asks for a copy of each archived object that can be read for %s, in the %s tier.", count(r.Days, "day"), r.Tier)
+}
+
+func (d *Delete) describe() string {
+	return "Deletes each object, or the version that its row names; in a bucket with versions a row without a version only puts a delete marker on top."
 }
 
 func (c *Copy) describe() string {

@@ -126,6 +126,9 @@ func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (eng
 	}
 	sent := time.Now()
 	m, err := c.pull(ctx, q, wait)
+	if err == nil && wait <= 0 && m.Header.Get(headerStatus) == statusNone {
+		m, err = c.lookTwice(ctx, id, q, m)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("claim a chunk of job %s: %w", id, err)
 	}
@@ -143,25 +146,36 @@ func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (eng
 	return l, nil
 }
 
-// headerStatus is set on answers that are no message: none came, no such consumer, and the like.
-const headerStatus = "Status"
+const (
+	// headerStatus is set on answers that are no message: none came, no such consumer, and the like.
+	headerStatus = "Status"
+	statusNone   = "404"
+	// secondLook is how long a claim waits for a chunk that is there, but may go to another.
+	secondLook = 100 * time.Millisecond
+)
+
+// lookTwice claims anew after a claim that was told m, that nothing waits. The server says so by a counter that lags
+// behind publishes. A pull that may wait looks into the stream itself, but is worth it only if something is there.
+func (c *Carrier) lookTwice(ctx context.Context, id job.ID, q *queue, m *nats.Msg) (*nats.Msg, error) {
+	s, err := c.state(ctx, id)
+	if err != nil || s.Waiting == 0 {
+		return m, err
+	}
+	return c.pull(ctx, q, secondLook)
+}
 
 // pullRequest asks a consumer for messages (NATS ADR-13).
 type pullRequest struct {
 	Batch   int           `json:"batch"`
 	NoWait  bool          `json:"no_wait,omitempty"`
-	Expires time.Duration `json:"expires"`
+	Expires time.Duration `json:"expires,omitempty"`
 }
 
 // pull asks for one message and returns the answer. It uses an inbox of its own, for a delivered message bears the
 // chunk's subject, by which the client's shared inbox could not tell whose it is.
 func (c *Carrier) pull(ctx context.Context, q *queue, wait time.Duration) (*nats.Msg, error) {
-	r := pullRequest{Batch: 1, Expires: wait}
-	if wait <= 0 {
-		// With an expiry the server looks into the stream, without one only at a counter that lags behind.
-		r.NoWait, r.Expires = true, requestLimit
-	}
-	body, err := json.Marshal(r)
+	wait = max(0, wait)
+	body, err := json.Marshal(pullRequest{Batch: 1, NoWait: wait == 0, Expires: wait})
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +189,7 @@ func (c *Carrier) pull(ctx context.Context, q *queue, wait time.Duration) (*nats
 	if err := c.conn.PublishRequest(q.next, inbox, body); err != nil {
 		return nil, err
 	}
-	late := time.NewTimer(r.Expires + requestLimit)
+	late := time.NewTimer(wait + requestLimit)
 	defer late.Stop()
 	select {
 	case m := <-answers:
@@ -226,8 +240,10 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 		}
 	}
 	// The consumer's own count of what waits lags behind publishes; the stream's is exact, and a queue is short.
+	// What was removed by other ways than an ack the consumer learns of a moment later.
 	subjects, err := c.subjects(ctx, workOf(id))
-	return engine.QueueState{Waiting: max(0, len(subjects)-running), Running: running}, err
+	running = min(running, len(subjects))
+	return engine.QueueState{Waiting: len(subjects) - running, Running: running}, err
 }
 
 // Queued implements engine.Work.

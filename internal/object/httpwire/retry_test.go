@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -209,9 +211,10 @@ func TestNobodyListens(t *testing.T) {
 }
 
 func TestUntrustedCertificateIsPermanent(t *testing.T) {
-	srv := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a call got through") }))
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a call got through") }))
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // the handshake is meant to fail
+	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	srv.Config.ErrorLog = nil
 	c, r := openAt(t, Options{Endpoint: srv.URL})
 	_, err := c.Head(t.Context(), ref)
 	if object.CodeOf(err) != object.CodeConnection || object.Retryable(err) || len(r.pauses) != 0 {

@@ -1,0 +1,130 @@
+package localstore
+
+import (
+	"errors"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+
+	"github.com/cockroachdb/pebble/v2"
+)
+
+func (s *Store) loadBuckets() error {
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindBucket}, UpperBound: []byte{kindBucket + 1}})
+	if err != nil {
+		return err
+	}
+	defer it.Close()
+	for ok := it.First(); ok; ok = it.Next() {
+		b, err := decode[bucketRecord](it.Value())
+		if err != nil {
+			return err
+		}
+		s.buckets[string(it.Key()[1:])] = b
+	}
+	return it.Error()
+}
+
+func (s *Store) bucket(name string) (*bucketRecord, error) {
+	s.bucketMu.RLock()
+	defer s.bucketMu.RUnlock()
+	if b, ok := s.buckets[name]; ok {
+		return b, nil
+	}
+	return nil, errNoSuchBucket
+}
+
+// bucketNames lists the buckets in order.
+func (s *Store) bucketNames() []string {
+	s.bucketMu.RLock()
+	defer s.bucketMu.RUnlock()
+	return slices.Sorted(maps.Keys(s.buckets))
+}
+
+func (s *Store) createBucket(name, region string, acl *aclRecord) error {
+	if !validBucketName(name) {
+		return errInvalidBucketName
+	}
+	s.bucketMu.Lock()
+	defer s.bucketMu.Unlock()
+	if _, ok := s.buckets[name]; ok {
+		return errBucketOwned
+	}
+	return s.storeBucket(name, &bucketRecord{Region: region, Created: s.now().UTC(), ACL: acl})
+}
+
+// updateBucket changes a bucket's record.
+func (s *Store) updateBucket(name string, f func(*bucketRecord)) error {
+	s.bucketMu.Lock()
+	defer s.bucketMu.Unlock()
+	old, ok := s.buckets[name]
+	if !ok {
+		return errNoSuchBucket
+	}
+	b := *old
+	f(&b)
+	return s.storeBucket(name, &b)
+}
+
+func (s *Store) storeBucket(name string, b *bucketRecord) error {
+	if err := s.db.Set(bucketRow(name), encode(b), pebble.Sync); err != nil {
+		return err
+	}
+	s.buckets[name] = b
+	return nil
+}
+
+// deleteBucket removes a bucket that holds no version of anything, together with its unfinished uploads.
+func (s *Store) deleteBucket(name string) error {
+	s.bucketMu.Lock()
+	defer s.bucketMu.Unlock()
+	if _, ok := s.buckets[name]; !ok {
+		return errNoSuchBucket
+	}
+	rows := bucketPrefix(kindVersion, name)
+	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: rows, UpperBound: prefixEnd(rows)})
+	if err != nil {
+		return err
+	}
+	used := it.First()
+	if err := errors.Join(it.Error(), it.Close()); err != nil {
+		return err
+	}
+	if used {
+		return errBucketNotEmpty
+	}
+	c := &change{batch: s.db.NewBatch()}
+	defer c.batch.Close()
+	err = s.eachUpload(name, "", func(key, id string, _ *uploadRecord) (bool, error) {
+		return true, s.dropUpload(c, name, key, id, nil)
+	})
+	if err != nil {
+		return err
+	}
+	if err := c.drop(bucketRow(name)); err != nil {
+		return err
+	}
+	if err := s.commit(c); err != nil {
+		return err
+	}
+	delete(s.buckets, name)
+	return nil
+}
+
+// validBucketName holds the naming rules of both S3 and COS: 3–63 of a-z 0-9 . -, beginning and ending with a letter or
+// a digit, no empty label, no IP address.
+func validBucketName(name string) bool {
+	if len(name) < 3 || len(name) > 63 || net.ParseIP(name) != nil || strings.Contains(name, "..") {
+		return false
+	}
+	for i := range len(name) {
+		switch c := name[i]; {
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+		case (c == '-' || c == '.') && i > 0 && i < len(name)-1:
+		default:
+			return false
+		}
+	}
+	return true
+}
