@@ -89,6 +89,16 @@ func fill(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(*bucket+".csv"), manifest.Bytes(), 0o644))
 }
 
+// repeat FILE N LINE: writes a file of N times the same line: a long job over one object.
+func repeat(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: repeat FILE N LINE")
+	}
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), bytes.Repeat([]byte(args[2]+"\n"), n), 0o644))
+}
+
 // object BUCKET/KEY [FIELD=VALUE...]: the object is there, and so are its fields: class, type, meta.NAME, restore
 // (ongoing or done), tag.KEY. With ! the object is not there.
 func lookAt(ts *testscript.TestScript, neg bool, args []string) {

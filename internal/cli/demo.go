@@ -5,14 +5,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+
+	"github.com/drover-batch/drover/client"
+	"github.com/drover-batch/drover/internal/api/rest"
+	"github.com/drover-batch/drover/internal/inventory"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/operation"
+	"github.com/drover-batch/drover/internal/report"
 )
 
 // The demo's buckets.
@@ -59,16 +69,19 @@ func (c *demoCmd) Run(ctx context.Context, sh *shell) (err error) {
 	if err != nil {
 		return err
 	}
-	err = errors.Join(d.expect(ctx, copied, restored))
-	if !c.Keep || ctx.Err() != nil {
+	if err := d.failedRows(ctx, copied); err != nil {
 		return err
 	}
-	d.next()
-	return errors.Join(err, d.dev.wait(ctx))
+	err = d.expect(ctx, copied, restored)
+	d.next(c.Keep)
+	if c.Keep {
+		err = errors.Join(err, d.dev.wait(ctx))
+	}
+	return err
 }
 
 // show does the two jobs.
-func (d *demo) show(ctx context.Context) (copied, restored job.Job, err error) {
+func (d *demo) show(ctx context.Context) (copied, restored client.Job, err error) {
 	for _, bucket := range []job.Bucket{demoSource, demoTarget, demoBatch} {
 		if err := makeBucket(ctx, d.dev.ready, bucket); err != nil {
 			return copied, restored, err
@@ -107,19 +120,19 @@ func (d *demo) show(ctx context.Context) (copied, restored job.Job, err error) {
 }
 
 // job creates a job through the API, confirms it, follows it to its end and prints what became of it.
-func (d *demo) job(ctx context.Context, label, report string, m job.Manifest, op operation.Operation) (job.Job, error) {
+func (d *demo) job(ctx context.Context, label, report string, m job.Manifest, op operation.Operation) (client.Job, error) {
 	role := job.Role{ARN: devRoleARN, Account: devUIN, Name: devRoleName}
-	j, err := d.remote.create(ctx, job.Spec{
+	j, err := d.remote.CreateJob(ctx, rest.FromSpec(job.Spec{
 		Token: string(job.NewID()), Manifest: m, Operation: op, Priority: 1, Role: role, Description: "demo: " + label,
 		Report: job.Report{Enabled: true, Bucket: demoBatch, Prefix: report, Scope: job.AllTasks}, ConfirmationRequired: true,
-	})
+	}))
 	if err != nil {
 		return j, err
 	}
-	if j, err = d.remote.confirm(ctx, j.ID, "the demo confirms by itself"); err != nil {
+	if j, err = d.remote.Confirm(ctx, j.ID, "the demo confirms by itself"); err != nil {
 		return j, err
 	}
-	if j, err = d.remote.watch(ctx, d.sh, label, j.ID); err != nil {
+	if j, err = d.remote.follow(ctx, d.sh, label, j.ID); err != nil {
 		return j, err
 	}
 	d.sh.summary(j)
@@ -147,24 +160,21 @@ func (d *demo) archived(ctx context.Context, objects []demoObject) (job.Manifest
 func escapeKey(k job.Key) string { return strings.ReplaceAll(url.QueryEscape(string(k)), "+", "%20") }
 
 // expect compares what happened with what had to happen.
-func (d *demo) expect(ctx context.Context, copied, restored job.Job) error {
-	var wrong []error
-	outcome := func(what string, j job.Job, succeeded int64, failed ...job.CodeCount) {
-		p := j.Progress
-		same := j.Status == job.Complete && p.Succeeded == succeeded && len(p.ByCode) == len(failed)
-		for i := 0; same && i < len(failed); i++ {
-			same = p.ByCode[i].Code == failed[i].Code && p.ByCode[i].Count == failed[i].Count
-		}
-		if !same {
-			wrong = append(wrong, fmt.Errorf("the %s job was expected to be Complete with %d succeeded and %d kinds of failures", what, succeeded, len(failed)))
-		}
+func (d *demo) expect(ctx context.Context, copied, restored client.Job) error {
+	gone := []client.CodeCount{{Code: object.CodeNoSuchKey, Count: 1}}
+	return errors.Join(
+		expectJob("copy", copied, demoLive-1, gone),
+		expectJob("restore", restored, demoArchived, nil),
+		d.look(ctx),
+	)
+}
+
+func expectJob(what string, j client.Job, succeeded int64, failed []client.CodeCount) error {
+	sameCode := func(a, b client.CodeCount) bool { return a.Code == b.Code && a.Count == b.Count }
+	if j.Status == string(job.Complete) && j.Progress.Succeeded == succeeded && slices.EqualFunc(j.Progress.ByCode, failed, sameCode) {
+		return nil
 	}
-	outcome("copy", copied, demoLive-1, job.CodeCount{Code: object.CodeNoSuchKey, Count: 1})
-	outcome("restore", restored, demoArchived)
-	if err := d.look(ctx); err != nil {
-		wrong = append(wrong, err)
-	}
-	return errors.Join(wrong...)
+	return fmt.Errorf("the %s job had to be Complete with %s succeeded%s", what, count(succeeded), byCode(failed))
 }
 
 // look checks one copy and one restored object at the store itself.
@@ -192,16 +202,83 @@ func (d *demo) look(ctx context.Context) error {
 	return nil
 }
 
-// next says what to try while everything is up.
-func (d *demo) next() {
+// failedRows prints the failed tasks of a job as its report has them.
+func (d *demo) failedRows(ctx context.Context, j client.Job) error {
+	manifest, err := d.remote.Report(ctx, j.ID)
+	if err != nil {
+		return fmt.Errorf("read the report: %w", err)
+	}
+	_, bucket, files, err := report.ParseManifest(manifest)
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		if f.Status != job.TaskFailed {
+			continue
+		}
+		body, _, err := d.dev.client.Get(ctx, object.Ref{Bucket: bucket, Key: job.Key(f.Name)}, 0, -1)
+		if err != nil {
+			return fmt.Errorf("read the report: %w", err)
+		}
+		rows, err := io.ReadAll(io.LimitReader(body, 4<<10))
+		if err := errors.Join(err, body.Close()); err != nil {
+			return fmt.Errorf("read the report: %w", err)
+		}
+		d.sh.printf("what the copy job's report says of the object that was deleted:\n  %s\n", oneLine(strings.TrimSpace(string(rows))))
+	}
+	return nil
+}
+
+// next says what to try now.
+func (d *demo) next(keep bool) {
 	r := d.dev.ready
-	d.sh.printf(`everything stays up; Ctrl-C ends it. In another terminal:
+	if !keep {
+		d.sh.printf("next: drover demo --keep leaves all of this up to look at; drover dev starts a server of your own\n")
+		return
+	}
+	d.sh.printf(`everything stays up until Ctrl-C. In another terminal:
   export DROVER_SERVER=%s AWS_ENDPOINT_URL=%s AWS_REGION=%s
   export AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s
   drover job list
-  drover job show last
-  aws s3 ls s3://%s/reports/ --recursive
+  drover job report last --to ./report
+  aws s3 ls s3://%s/ --recursive
 `, r.API, r.Store, r.Region, r.AccessKey, r.SecretKey, demoBatch)
 }
 
 func since(t time.Time) time.Duration { return time.Since(t).Round(10 * time.Millisecond) }
+
+// inventory takes an inventory of what is not archived: an archived object cannot be copied before it is restored.
+func (d *demo) inventory(ctx context.Context) (job.Manifest, error) {
+	made, err := inventory.Create(ctx, d.dev.client, d.dev.client, inventory.Options{
+		SourceBucket: demoSource, Filter: "library/", DestBucket: demoBatch, Prefix: "inventory", Region: devRegion, AppID: devAppID,
+	})
+	if err != nil {
+		return job.Manifest{}, err
+	}
+	d.sh.note("took an inventory: %s rows in s3://%s/%s", count(made.Rows), demoBatch, d.sh.foreign(string(made.ManifestKey)))
+	return made.Manifest, nil
+}
+
+// makeBucket makes a bucket in the embedded store. The object port has no call for it, since no job makes buckets.
+func makeBucket(ctx context.Context, r readyLine, bucket job.Bucket) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPut, r.Store+"/"+string(bucket), http.NoBody)
+	if err != nil {
+		return err
+	}
+	const empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855" // SHA-256 of nothing
+	req.Header.Set("X-Amz-Content-Sha256", empty)
+	keys := aws.Credentials{AccessKeyID: r.AccessKey, SecretAccessKey: r.SecretKey}
+	if err := v4.NewSigner().SignHTTP(ctx, keys, req, empty, "s3", r.Region, time.Now()); err != nil {
+		return fmt.Errorf("sign: %w", err)
+	}
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return fmt.Errorf("make bucket %s: %w", bucket, err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 1<<10))
+		return fmt.Errorf("make bucket %s: %s: %s", bucket, answer.Status, text)
+	}
+	return nil
+}

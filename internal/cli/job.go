@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -29,26 +29,12 @@ type jobArg struct {
 }
 
 // find connects to the server and settles which job is meant.
-func (a *jobArg) find(ctx context.Context, sh *shell) (*remote, job.ID, error) {
-	r, err := a.connect(sh)
-	if err != nil {
+func (a *jobArg) find(ctx context.Context, sh *shell) (r *remote, id string, err error) {
+	if r, err = a.connect(sh); err != nil {
 		return nil, "", err
 	}
-	if a.ID != "last" {
-		id, err := job.ParseID(a.ID)
-		if err != nil {
-			return nil, "", &problem{code: exitUsage, err: err, hint: "drover job list shows the jobs there are"}
-		}
-		return r, id, nil
-	}
-	jobs, err := r.list(ctx, api.Filter{}, 0)
-	if err != nil {
-		return nil, "", err
-	}
-	if len(jobs) == 0 {
-		return nil, "", &problem{code: exitNotFound, err: job.Errorf(job.NoSuchJob, "there is no job yet")}
-	}
-	return r, jobs[len(jobs)-1].ID, nil
+	id, err = r.idOf(ctx, a.ID)
+	return r, id, err
 }
 
 type jobListCmd struct {
@@ -56,37 +42,35 @@ type jobListCmd struct {
 	output
 	Status []string      `placeholder:"STATUS" help:"Only jobs in these statuses, with commas between."`
 	Since  time.Duration `placeholder:"TIME" help:"Only jobs created so long ago or later, for example 24h."`
-	Limit  int           `default:"100" placeholder:"N" help:"At most so many, the newest; 0 = all."`
+	Limit  int           `default:"100" placeholder:"N" help:"At most so many, the newest; 0 for all."`
 }
 
 // Run lists jobs.
 func (c *jobListCmd) Run(ctx context.Context, sh *shell) error {
-	var filter api.Filter
 	for _, s := range c.Status {
-		status, err := job.ParseStatus(s)
-		if err != nil {
+		if _, err := job.ParseStatus(s); err != nil {
 			return &problem{code: exitUsage, err: err}
 		}
-		filter.Statuses = append(filter.Statuses, status)
 	}
+	var since time.Time
 	if c.Since > 0 {
-		filter.Since = time.Now().Add(-c.Since)
+		since = time.Now().Add(-c.Since)
 	}
 	r, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	jobs, err := r.list(ctx, filter, c.Limit)
+	jobs, err := r.newest(ctx, c.Status, since, c.Limit)
 	if err != nil {
 		return err
 	}
 	if c.json() {
-		return sh.json(toViews(jobs))
+		return sh.json(jobs)
 	}
 	var rows [][]string
 	for _, j := range jobs {
 		rows = append(rows, []string{
-			string(j.ID), j.Created.UTC().Format(time.DateTime), string(j.Status), j.Spec.Operation.Name(), fmt.Sprint(j.Priority),
+			j.ID, j.Created.UTC().Format(time.DateTime), j.Status, operationName(j.Spec.Operation), fmt.Sprint(j.Priority),
 			count(j.Progress.Total), count(j.Progress.Succeeded), count(j.Progress.Failed), sh.foreign(j.Spec.Description),
 		})
 	}
@@ -104,12 +88,12 @@ func (c *jobShowCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	j, err := r.job(ctx, id)
+	j, err := r.Job(ctx, id)
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	if c.json() {
-		return sh.json(toView(j))
+		return sh.json(j)
 	}
 	sh.details(j)
 	return nil
@@ -126,14 +110,14 @@ func (c *jobWatchCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	j, err := r.watch(ctx, sh, "", id)
+	j, err := r.follow(ctx, sh, "", id)
 	if err != nil {
 		return err
 	}
 	return sh.result(j, c.json())
 }
 
-// reasonFlag says why; it stands among the job's events.
+// reasonFlag says why a job is moved.
 type reasonFlag struct {
 	Reason string `placeholder:"TEXT" help:"Why; it stands among the job's events."`
 }
@@ -145,7 +129,7 @@ type jobConfirmCmd struct {
 
 // Run confirms a job.
 func (c *jobConfirmCmd) Run(ctx context.Context, sh *shell) error {
-	return c.steer(ctx, sh, (*remote).confirm, c.Reason)
+	return c.steer(ctx, sh, (*client.Client).Confirm, c.Reason)
 }
 
 type jobPauseCmd struct {
@@ -155,7 +139,7 @@ type jobPauseCmd struct {
 
 // Run pauses a job.
 func (c *jobPauseCmd) Run(ctx context.Context, sh *shell) error {
-	return c.steer(ctx, sh, (*remote).pause, c.Reason)
+	return c.steer(ctx, sh, (*client.Client).Pause, c.Reason)
 }
 
 type jobResumeCmd struct {
@@ -165,7 +149,7 @@ type jobResumeCmd struct {
 
 // Run resumes a job.
 func (c *jobResumeCmd) Run(ctx context.Context, sh *shell) error {
-	return c.steer(ctx, sh, (*remote).resume, c.Reason)
+	return c.steer(ctx, sh, (*client.Client).Resume, c.Reason)
 }
 
 type jobCancelCmd struct {
@@ -175,18 +159,20 @@ type jobCancelCmd struct {
 
 // Run cancels a job.
 func (c *jobCancelCmd) Run(ctx context.Context, sh *shell) error {
-	return c.steer(ctx, sh, (*remote).cancel, c.Reason)
+	return c.steer(ctx, sh, (*client.Client).Cancel, c.Reason)
 }
 
+type move func(c *client.Client, ctx context.Context, id, reason string) (client.Job, error)
+
 // steer asks for a move of a job and prints the status that the server answers.
-func (a *jobArg) steer(ctx context.Context, sh *shell, move func(*remote, context.Context, job.ID, string) (job.Job, error), reason string) error {
+func (a *jobArg) steer(ctx context.Context, sh *shell, m move, reason string) error {
 	r, id, err := a.find(ctx, sh)
 	if err != nil {
 		return err
 	}
-	j, err := move(r, ctx, id, reason)
+	j, err := m(r.Client, ctx, id, reason)
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	sh.printf("%s %s\n", j.ID, j.Status)
 	return nil
@@ -207,9 +193,9 @@ func (c *jobPriorityCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	j, err := r.priority(ctx, id, p)
+	j, err := r.SetPriority(ctx, id, int32(p))
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	sh.printf("%s priority %d\n", j.ID, j.Priority)
 	return nil

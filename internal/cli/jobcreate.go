@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/api/rest"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/operation"
 )
@@ -100,19 +101,19 @@ func (f *createFlags) create(ctx context.Context, sh *shell, operationOf func() 
 	if err := f.pinManifest(ctx, sh, &spec.Manifest.Location); err != nil {
 		return err
 	}
-	j, err := r.create(ctx, spec)
+	j, err := r.CreateJob(ctx, rest.FromSpec(spec))
 	if err != nil {
-		return err
+		return r.explain(err)
 	}
 	if f.Watch {
 		sh.note("job %s", j.ID)
-		if j, err = r.watch(ctx, sh, "", j.ID); err != nil {
+		if j, err = r.follow(ctx, sh, "", j.ID); err != nil {
 			return err
 		}
 		return sh.result(j, f.json())
 	}
 	if f.json() {
-		return sh.json(toView(j))
+		return sh.json(j)
 	}
 	sh.printf("%s\n", j.ID)
 	if spec.ConfirmationRequired {

@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/client"
 )
 
 func TestProgressOutsideATerminalIsALineForEachStatus(t *testing.T) {
@@ -14,12 +14,12 @@ func TestProgressOutsideATerminalIsALineForEachStatus(t *testing.T) {
 	sh := newShell(Env{Stdout: &out, Stderr: &errs, Getenv: func(string) string { return "" }}, false)
 	p := newProgress(sh, "copy")
 	p.every = time.Hour
-	for _, j := range []job.Job{
-		{Status: job.Preparing},
-		{Status: job.Suspended, SuspendedCause: "waits for a confirmation"},
-		{Status: job.Active, Progress: job.Progress{Total: 12000}},
-		{Status: job.Active, Progress: job.Progress{Total: 12000, Succeeded: 5}},
-		{Status: job.Complete, Progress: job.Progress{Total: 12000, Succeeded: 11999, Failed: 1}},
+	for _, j := range []client.Job{
+		{Status: "Preparing"},
+		{Status: "Suspended", SuspendedCause: "waits for a confirmation"},
+		{Status: "Active", Progress: client.Progress{Total: 12000}},
+		{Status: "Active", Progress: client.Progress{Total: 12000, Succeeded: 5}},
+		{Status: "Complete", Progress: client.Progress{Total: 12000, Succeeded: 11999, Failed: 1}},
 	} {
 		p.update(j)
 	}
@@ -41,7 +41,7 @@ func TestQuietShowsNoProgress(t *testing.T) {
 	t.Parallel()
 	var errs bytes.Buffer
 	sh := newShell(Env{Stdout: new(bytes.Buffer), Stderr: &errs, Getenv: func(string) string { return "" }}, true)
-	newProgress(sh, "").update(job.Job{Status: job.Active})
+	newProgress(sh, "").update(client.Job{Status: "Active"})
 	if errs.Len() > 0 {
 		t.Errorf("stderr %q", errs.String())
 	}

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/api/rest"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -137,12 +138,10 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 	if err != nil {
 		return err
 	}
-	if f.json() {
-		err = sh.json(toView(j))
-	} else {
-		sh.summary(j)
+	if r := j.Spec.Report; r.Path != "" && j.ReportManifest != "" {
+		j.ReportManifest = filepath.Join(r.Path, j.ReportManifest)
 	}
-	return errors.Join(err, ended(j.Status, j.Progress.Failed))
+	return sh.result(rest.FromJob(j), f.json())
 }
 
 // do runs the engine until the job has ended or ctx has.
@@ -162,7 +161,7 @@ func (f *runFlags) do(ctx context.Context, sh *shell, spec job.Spec, stores engi
 	defer bar.end()
 	err = n.watch(ctx, runCaller, j.ID, func(now job.Job) error {
 		j = now
-		bar.update(now)
+		bar.update(rest.FromJob(now))
 		return nil
 	})
 	return j, err
@@ -213,7 +212,7 @@ func pin(ctx context.Context, store object.Reader, l *job.Location) error {
 
 func (f *runFlags) store(ctx context.Context, sh *shell, where endpoint) (object.Store, error) {
 	if strings.HasPrefix(where.url, "null:") {
-		return nullstore.New(), nil
+		return new(nullstore.Store), nil
 	}
 	return where.open(ctx, sh)
 }

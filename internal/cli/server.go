@@ -13,6 +13,7 @@ import (
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api/coscontrol"
 	"github.com/drover-batch/drover/internal/api/rest"
+
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -30,10 +31,10 @@ func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
 		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
 	}), nil)
 	mux := http.NewServeMux()
-	xml := coscontrol.New(coscontrol.Options{Jobs: n.jobs, Verifier: verifier, Region: devRegion, Logger: o.logger})
+	xml := coscontrol.New(n.jobs, verifier, coscontrol.Options{DefaultRegion: devRegion, Logger: o.logger})
 	mux.Handle("/jobs", xml)
 	mux.Handle("/jobs/", xml)
-	mux.Handle("/api/v1/", rest.New(rest.Options{Jobs: n.jobs, Verifier: verifier, Region: devRegion, Logger: o.logger}))
+	mux.Handle("/api/v1/", rest.New(n.jobs, verifier, rest.Options{DefaultRegion: devRegion, Logger: o.logger}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if n.life.Err() != nil {

@@ -2,102 +2,96 @@ package cli
 
 import (
 	"errors"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/job"
-	"github.com/drover-batch/drover/internal/operation"
 )
 
-// jobView is a job in the JSON output of every command. Scripts rely on its names.
-type jobView struct {
-	ID             string        `json:"id"`
-	Status         job.Status    `json:"status"`
-	Operation      string        `json:"operation"`
-	Description    string        `json:"description,omitempty"`
-	Priority       int32         `json:"priority"`
-	Reason         string        `json:"reason,omitempty"`
-	Created        *time.Time    `json:"created,omitempty"`
-	Started        *time.Time    `json:"started,omitempty"`
-	Ended          *time.Time    `json:"ended,omitempty"`
-	Total          int64         `json:"total"`
-	Succeeded      int64         `json:"succeeded"`
-	Failed         int64         `json:"failed"`
-	FailedByCode   []codeView    `json:"failedByCode,omitempty"`
-	ActiveSeconds  float64       `json:"activeSeconds"`
-	Failures       []failureView `json:"failures,omitempty"`
-	ReportManifest string        `json:"reportManifest,omitempty"` // s3://BUCKET/KEY, or a path
+// reasonOf says why a job stands where it stands; "" when nothing was said.
+func reasonOf(j client.Job) string {
+	switch {
+	case j.Status == string(job.Suspended) && j.SuspendedCause != "":
+		return j.SuspendedCause
+	case len(j.Failures) > 0:
+		return j.Failures[0].Reason
+	}
+	return j.StatusReason
 }
 
-type codeView struct {
-	Code    string   `json:"code"`
-	Count   int64    `json:"count"`
-	Samples []string `json:"samples,omitempty"`
+// done is how many tasks have ended.
+func done(p client.Progress) int64 { return p.Succeeded + p.Failed }
+
+// count writes a number with a comma between thousands.
+func count(n int64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
-type failureView struct {
-	Code   string `json:"code"`
-	Reason string `json:"reason"`
+// rate writes tasks a second over the time that a job was active.
+func rate(p client.Progress) string {
+	if p.ActiveSeconds <= 0 {
+		return "-"
+	}
+	return count(int64(float64(done(p))/p.ActiveSeconds)) + "/s"
 }
 
-func toView(j job.Job) jobView {
-	v := jobView{
-		ID: string(j.ID), Status: j.Status, Operation: j.Spec.Operation.Name(), Description: j.Spec.Description,
-		Priority: int32(j.Priority), Reason: reasonOf(j),
-		Created: stamp(j.Created), Started: stamp(j.Started), Ended: stamp(j.Terminated),
-		Total: j.Progress.Total, Succeeded: j.Progress.Succeeded, Failed: j.Progress.Failed,
-		ActiveSeconds: j.Progress.ActiveFor.Seconds(), ReportManifest: reportAt(j),
+// summary prints how a job stands, for people.
+func (s *shell) summary(j client.Job) {
+	p := j.Progress
+	s.printf("job %s: %s\n", j.ID, j.Status)
+	if why := reasonOf(j); why != "" && slices.Contains(explained, job.Status(j.Status)) {
+		s.printf("  reason     %s\n", oneLine(why))
 	}
-	for _, c := range j.Progress.ByCode {
-		code := codeView{Code: c.Code, Count: c.Count}
-		for _, k := range c.Samples {
-			code.Samples = append(code.Samples, string(k))
-		}
-		v.FailedByCode = append(v.FailedByCode, code)
+	s.printf("  total      %s\n", count(p.Total))
+	s.printf("  succeeded  %s\n", count(p.Succeeded))
+	s.printf("  failed     %s%s\n", count(p.Failed), byCode(p.ByCode))
+	active := time.Duration(p.ActiveSeconds * float64(time.Second)).Round(10 * time.Millisecond)
+	s.printf("  rate       %s over %s\n", rate(p), active)
+	if where := location(j); where != "" {
+		s.printf("  report     %s\n", s.foreign(where))
 	}
-	for _, f := range j.Failures {
-		v.Failures = append(v.Failures, failureView(f))
-	}
-	return v
 }
 
-func toViews(jobs []job.Job) []jobView {
-	views := make([]jobView, 0, len(jobs))
-	for _, j := range jobs {
-		views = append(views, toView(j))
+func byCode(codes []client.CodeCount) string {
+	var parts []string
+	for _, c := range codes {
+		parts = append(parts, fmt.Sprintf("%s %s", oneLine(c.Code), count(c.Count)))
 	}
-	return views
-}
-
-// stamp leaves times out that never came.
-func stamp(t time.Time) *time.Time {
-	if t.IsZero() {
-		return nil
+	if len(parts) == 0 {
+		return ""
 	}
-	return &t
+	return "  (" + strings.Join(parts, ", ") + ")"
 }
 
 // result prints how a job ended, and gives the exit code that it stands for.
-func (s *shell) result(j job.Job, asJSON bool) error {
+func (s *shell) result(j client.Job, asJSON bool) error {
 	var err error
 	if asJSON {
-		err = s.json(toView(j))
+		err = s.json(j)
 	} else {
 		s.summary(j)
 	}
-	return errors.Join(err, ended(j.Status, j.Progress.Failed))
+	return errors.Join(err, ended(job.Status(j.Status), j.Progress.Failed))
 }
 
 // details prints all that there is to say about a job.
-func (s *shell) details(j job.Job) {
+func (s *shell) details(j client.Job) {
 	s.summary(j)
-	s.printf("  does       %s\n", operation.Describe(j.Spec.Operation))
-	if j.Spec.Description != "" {
-		s.printf("  about      %s\n", s.foreign(j.Spec.Description))
+	spec := j.Spec
+	s.printf("  operation  %s\n", s.foreign(describe(spec.Operation)))
+	if spec.Description != "" {
+		s.printf("  about      %s\n", s.foreign(spec.Description))
 	}
-	l := j.Spec.Manifest.Location
-	s.printf("  manifest   %s (%s)\n", s.foreign(place{bucket: l.Bucket, key: string(l.Key), path: l.Path}.String()), j.Spec.Manifest.Format)
+	s.printf("  manifest   %s (%s)\n", s.foreign("s3://"+spec.Manifest.Bucket+"/"+spec.Manifest.Key), spec.Manifest.Format)
 	s.printf("  priority   %d\n", j.Priority)
-	s.printf("  role       %s\n", j.Spec.Role.ARN)
+	s.printf("  role       %s\n", s.foreign(spec.Role))
 	for _, e := range j.Events {
 		s.printf("  %s  %s", e.Time.UTC().Format(time.RFC3339), e.To)
 		if e.Actor != "" {
@@ -110,7 +104,33 @@ func (s *shell) details(j job.Job) {
 	}
 	for _, c := range j.Progress.ByCode {
 		for _, key := range c.Samples {
-			s.printf("  failed by %s: %s\n", oneLine(c.Code), s.foreign(string(key)))
+			s.printf("  failed by %s: %s\n", oneLine(c.Code), s.foreign(key))
 		}
 	}
+}
+
+// operationName names an operation in a word.
+func operationName(o client.Operation) string {
+	switch {
+	case o.Copy != nil:
+		return "copy"
+	case o.Restore != nil:
+		return "restore"
+	case o.Delete != nil:
+		return "delete"
+	case o.Tagging != nil:
+		return "tagging"
+	}
+	return "-"
+}
+
+// describe says what an operation does, beyond its name.
+func describe(o client.Operation) string {
+	switch {
+	case o.Copy != nil:
+		return "copy to " + o.Copy.TargetBucket
+	case o.Restore != nil:
+		return fmt.Sprintf("restore for %d days (%s)", o.Restore.Days, o.Restore.Tier)
+	}
+	return operationName(o)
 }
