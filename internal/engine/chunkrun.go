@@ -85,6 +85,8 @@ func (r *chunkRun) signalIfIdle() {
 // the worker shall stop taking rows, calls when calls in flight are cut off.
 func (r *chunkRun) hold(ctx, calls context.Context) {
 	defer r.w.drop(r)
+	r.hand.begin()
+	defer r.hand.free() // nothing is in flight any more
 	if err := r.load(calls); err != nil {
 		r.loadFailed(calls, err)
 		return
