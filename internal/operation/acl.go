@@ -8,7 +8,7 @@ import (
 	"github.com/drover-batch/drover/internal/object"
 )
 
-// The words of access lists (Tencent Cloud 436/30752, AWS S3 API).
+// The words of access lists, in COS and in the AWS S3 API.
 const (
 	aclPrivate           = "private"
 	aclPublicRead        = "public-read"

@@ -34,7 +34,8 @@ func TestRestoreDeleteAndTagging(t *testing.T) {
 			job.FailedTask("InvalidObjectState", 403, nothingToRestore+" The store said: Restore is not allowed for the object's current storage class."), "RESTORE src/dir/a", nil,
 		},
 		{
-			"restore an object in no archive on COS", restore, entry, nil, map[string][]error{"RESTORE": {answer("RestoreNonArchiveObject", 405, "Not an archive object.")}},
+			"restore an object in no archive on COS", restore, entry, nil,
+			map[string][]error{"RESTORE": {answer("RestoreNonArchiveObject", 405, "Not an archive object.")}},
 			job.FailedTask("RestoreNonArchiveObject", 405, nothingToRestore+" The store said: Not an archive object."), "RESTORE src/dir/a", nil,
 		},
 		{"restore nothing", restore, job.Entry{Bucket: "src", Key: "none"}, nil, nil, job.FailedTask("NoSuchKey", 404, "The specified key does not exist."), "RESTORE src/none", nil},
@@ -45,7 +46,8 @@ func TestRestoreDeleteAndTagging(t *testing.T) {
 		{"delete a delete marker", &Delete{}, marked, nil, nil, job.Succeeded(204, ""), "DELETE src/dir/a?v1", nil},
 		{"delete what is not there", &Delete{}, job.Entry{Bucket: "src", Key: "none"}, nil, nil, job.Succeeded(204, ""), "DELETE src/none", nil},
 		{
-			"delete what is locked", &Delete{}, entry, nil, map[string][]error{"DELETE": {answer("AccessDenied", 403, "Locked.")}},
+			"delete what is locked", &Delete{}, entry, nil,
+			map[string][]error{"DELETE": {answer("AccessDenied", 403, "Locked.")}},
 			job.FailedTask("AccessDenied", 403, "Locked."), "DELETE src/dir/a", nil,
 		},
 
@@ -54,15 +56,19 @@ func TestRestoreDeleteAndTagging(t *testing.T) {
 		{"take all tags away", &Tagging{DirectiveReplace, []job.Tag{}}, entry, nil, nil, job.Succeeded(204, ""), "DELETETAGS src/dir/a", nil},
 		{
 			"add tags", &Tagging{DirectiveAdd, []job.Tag{tag("both", "new"), tag("a", "1")}}, entry, nil, nil,
-			job.Succeeded(200, ""), "GETTAGS src/dir/a, PUTTAGS src/dir/a", []job.Tag{tag("old", "1"), tag("both", "new"), tag("a", "1")},
+			job.Succeeded(200, ""), "GETTAGS src/dir/a, PUTTAGS src/dir/a",
+			[]job.Tag{tag("old", "1"), tag("both", "new"), tag("a", "1")},
 		},
 		{
 			"add tags to a version", &Tagging{DirectiveAdd, []job.Tag{tag("a", "1")}}, versioned, nil, nil,
-			job.Succeeded(200, ""), "GETTAGS src/dir/a?v1, PUTTAGS src/dir/a?v1", []job.Tag{tag("old", "1"), tag("both", "old"), tag("a", "1")},
+			job.Succeeded(200, ""), "GETTAGS src/dir/a?v1, PUTTAGS src/dir/a?v1",
+			[]job.Tag{tag("old", "1"), tag("both", "old"), tag("a", "1")},
 		},
 		{
-			"add tags where there are none", &Tagging{DirectiveAdd, []job.Tag{tag("a", "1")}}, entry, nil, map[string][]error{"GETTAGS": {answer("NoSuchTagSet", 404, "")}},
-			job.Succeeded(200, ""), "GETTAGS src/dir/a, PUTTAGS src/dir/a", []job.Tag{tag("a", "1")},
+			"add tags where there are none", &Tagging{DirectiveAdd, []job.Tag{tag("a", "1")}}, entry, nil,
+			map[string][]error{"GETTAGS": {answer("NoSuchTagSet", 404, "")}},
+			job.Succeeded(200, ""), "GETTAGS src/dir/a, PUTTAGS src/dir/a",
+			[]job.Tag{tag("a", "1")},
 		},
 		{
 			"add up to ten tags", &Tagging{DirectiveAdd, tagsOf(8)}, entry, nil, nil,
@@ -70,10 +76,12 @@ func TestRestoreDeleteAndTagging(t *testing.T) {
 		},
 		{
 			"add too many tags", &Tagging{DirectiveAdd, tagsOf(9)}, entry, nil, nil,
-			job.FailedTask("InvalidTag", 0, "The object has 2 tags, and with those to add it would have 11; an object has at most 10."), "GETTAGS src/dir/a", []job.Tag{tag("old", "1"), tag("both", "old")},
+			job.FailedTask("InvalidTag", 0, "The object has 2 tags, and with those to add it would have 11; an object has at most 10."), "GETTAGS src/dir/a",
+			[]job.Tag{tag("old", "1"), tag("both", "old")},
 		},
 		{
-			"add tags unread", &Tagging{DirectiveAdd, tagsOf(1)}, entry, nil, map[string][]error{"GETTAGS": {answer("AccessDenied", 403, "Access Denied")}},
+			"add tags unread", &Tagging{DirectiveAdd, tagsOf(1)}, entry, nil,
+			map[string][]error{"GETTAGS": {answer("AccessDenied", 403, "Access Denied")}},
 			job.FailedTask("AccessDenied", 403, "While reading the object's tags: Access Denied"), "GETTAGS src/dir/a", nil,
 		},
 		{"tag nothing", &Tagging{"", tagsOf(1)}, job.Entry{Bucket: "src", Key: "none"}, nil, nil, job.FailedTask("NoSuchKey", 404, "The specified key does not exist."), "PUTTAGS src/none", nil},

@@ -64,7 +64,7 @@ type Copy struct {
 // Name implements job.Operation.
 func (c *Copy) Name() string { return "copy" }
 
-// classes are the storage classes of COS (436/33417) and S3 that a copy can be given.
+// classes are the storage classes of COS and S3 that a copy can be given.
 var classes = []string{
 	"STANDARD", "STANDARD_IA", "INTELLIGENT_TIERING", "ARCHIVE", "DEEP_ARCHIVE",
 	"MAZ_STANDARD", "MAZ_STANDARD_IA", "MAZ_INTELLIGENT_TIERING", "MAZ_ARCHIVE",

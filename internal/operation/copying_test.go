@@ -393,6 +393,23 @@ func TestCopiesThatFail(t *testing.T) {
 	}
 }
 
+func TestAFractionOfASecondIsNoChange(t *testing.T) {
+	t.Parallel()
+	f := newFake()
+	f.add(source, func(o *fakeObject) { o.Info.LastModified = day.Add(900 * time.Millisecond) })
+	op := to(func(c *Copy) { c.IfUnmodifiedSince, c.Metadata, c.NewMetadata.ContentType = day, DirectiveAdd, "a/b" })
+	if got := op.Apply(t.Context(), f, Task{Entry: entry}); got.Status != job.TaskSucceeded {
+		t.Errorf("outcome %+v", got)
+	}
+}
+
+func TestAGroupIsNotTakenForAnOwnerWithoutAName(t *testing.T) {
+	t.Parallel()
+	if canned, ok := cannedFor(object.Grantee{}, []object.Grant{byGroup(groupsS3+allUsers, permFullControl)}); ok {
+		t.Errorf("full control for everybody is taken for %s", canned)
+	}
+}
+
 func TestASourceThatChangesBetweenHeadAndCopyIsReadAgain(t *testing.T) {
 	t.Parallel()
 	change := func(f *fakeStore, times int) func() error {

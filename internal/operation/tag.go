@@ -11,7 +11,7 @@ import (
 	"github.com/drover-batch/drover/internal/object"
 )
 
-// The limits of an object's tags (AWS S3 API, Tencent Cloud 436/42998): how many, and characters of key and value.
+// The limits of an object's tags (AWS S3 API, Tencent Cloud 436/10881): how many, and characters of key and value.
 const (
 	maxTags     = 10
 	maxTagKey   = 128

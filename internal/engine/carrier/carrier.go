@@ -39,18 +39,21 @@ type Options struct {
 	Logger *slog.Logger
 	// AckWait is how long a claimed chunk stays with its holder without being extended; 0 is 15 s.
 	AckWait time.Duration
+
+	markerTTL time.Duration // tests shorten it; 0 is a minute
 }
 
 // Carrier is an engine.Carrier. It is safe for concurrent use.
 type Carrier struct {
-	ackWait time.Duration
-	lock    *os.File
-	server  *server.Server
-	conn    *nats.Conn
-	js      jetstream.JetStream
-	records map[engine.Bucket]bucket
-	work    jetstream.Stream
-	results jetstream.Stream
+	ackWait   time.Duration
+	markerTTL time.Duration
+	lock      *os.File
+	server    *server.Server
+	conn      *nats.Conn
+	js        jetstream.JetStream
+	records   map[engine.Bucket]bucket
+	work      jetstream.Stream
+	results   jetstream.Stream
 
 	opening sync.Mutex // one Open or Shut at a time
 	mu      sync.RWMutex
@@ -77,11 +80,15 @@ func Open(ctx context.Context, o Options) (*Carrier, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.markerTTL == 0 {
+		o.markerTTL = markerTTL
+	}
 	c := &Carrier{
-		ackWait: o.AckWait,
-		records: make(map[engine.Bucket]bucket),
-		queues:  make(map[job.ID]*queue),
-		closed:  make(chan struct{}),
+		ackWait:   o.AckWait,
+		markerTTL: o.markerTTL,
+		records:   make(map[engine.Bucket]bucket),
+		queues:    make(map[job.ID]*queue),
+		closed:    make(chan struct{}),
 	}
 	var err error
 	if c.lock, err = lockFolder(o.Dir); err != nil {

@@ -11,4 +11,9 @@
 // synced: a chunk whose ack was lost with the machine runs again. Consumers live in memory; Open makes them anew.
 //
 // The server listens on no port: everything goes through memory.
+//
+// Memory: some 20 MB when idle. While hand-ins are collected as they come, a process that moves 100 KB ones stays around
+// 100 MB. What stands uncollected is cached by the server for 10 s after it was written, but only for as long as the
+// garbage collector lets it: a process that must stay small sets debug.SetMemoryLimit, at no measurable cost (2,000
+// hand-ins of 100 KB standing: 360 MB without a limit, 125 MB with one of 100 MB).
 package carrier

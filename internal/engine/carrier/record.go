@@ -185,7 +185,7 @@ func (c *Carrier) Delete(ctx context.Context, b engine.Bucket, key string) error
 		_, err = c.js.PublishMsg(once, &nats.Msg{
 			Subject: recordSubject(b, key),
 			Header: nats.Header{
-				headerOperation: {"PURGE"}, headerRollup: {"sub"}, jetstream.MsgTTLHeader: {markerTTL.String()},
+				headerOperation: {"PURGE"}, headerRollup: {"sub"}, jetstream.MsgTTLHeader: {c.markerTTL.String()},
 			},
 		}, jetstream.WithRetryAttempts(0))
 		return err
@@ -197,6 +197,7 @@ func (c *Carrier) Delete(ctx context.Context, b engine.Bucket, key string) error
 }
 
 // Watch implements engine.Records. An expired record of Live is reported by the marker that the server leaves for it.
+// While f is slow, changes of a key that was changed again meanwhile are left out; its last one always comes.
 func (c *Carrier) Watch(ctx context.Context, b engine.Bucket, f func(engine.Record) error) error {
 	bk, ok := c.records[b]
 	if !ok {

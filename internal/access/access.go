@@ -1,0 +1,88 @@
+// Package access knows who may call: principals by their access key, and the two signatures that requests carry, Tencent
+// COS's q-sign (page 436/7778) and AWS's Signature Version 4.
+//
+// Both are verified over the request as it was received: the Host, the path and the query that the client saw. Whatever
+// stands between a client and this process must leave those alone. No error of this package holds a secret key, nor an
+// access key (people mix the two up), nor a signature that would have matched.
+package access
+
+import (
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// MaxSkew is how far a client's clock may be off.
+const MaxSkew = 15 * time.Minute
+
+// Principal is a caller: a pair of keys and the account that it acts for.
+type Principal struct {
+	AccessKey string
+	SecretKey string
+	Account   job.Account
+}
+
+// String leaves the secret out, so that no %v can leak it.
+func (p Principal) String() string {
+	return fmt.Sprintf("principal %q of account %s", p.AccessKey, p.Account.UIN)
+}
+
+// GoString leaves the secret out of %#v too.
+func (p Principal) GoString() string { return p.String() }
+
+// LogValue leaves the secret out of logs.
+func (p Principal) LogValue() slog.Value { return slog.StringValue(p.String()) }
+
+// Directory finds principals. It is safe for concurrent use.
+type Directory interface {
+	// Principal finds the owner of an access key; false when nobody has it.
+	Principal(accessKey string) (Principal, bool)
+}
+
+type static map[string]Principal
+
+func (s static) Principal(accessKey string) (Principal, bool) {
+	p, ok := s[accessKey]
+	return p, ok
+}
+
+// Static is a fixed Directory. Of two principals with one access key the later counts.
+func Static(ps ...Principal) Directory {
+	s := make(static, len(ps))
+	for _, p := range ps {
+		s[p.AccessKey] = p
+	}
+	return s
+}
+
+// Verifier verifies signatures. It is safe for concurrent use.
+type Verifier struct {
+	directory Directory
+	now       func() time.Time
+}
+
+// NewVerifier makes a Verifier; now nil means time.Now.
+func NewVerifier(d Directory, now func() time.Time) *Verifier {
+	if now == nil {
+		now = time.Now
+	}
+	return &Verifier{directory: d, now: now}
+}
+
+// principal finds the owner of an access key that a request names.
+func (v *Verifier) principal(accessKey string) (Principal, error) {
+	p, ok := v.directory.Principal(accessKey)
+	if !ok || accessKey == "" || p.SecretKey == "" {
+		return Principal{}, job.Errorf(job.NoSuchPrincipal,
+			"The access key of the request is not known here: check the key, and that it is meant for this server.")
+	}
+	return p, nil
+}
+
+// mismatch is the one answer to a signature that differs. It does not say which part did: the server cannot know.
+func mismatch(host string) error {
+	return job.Errorf(job.BadSignature,
+		"The signature of the request does not match: check the secret key, and that no proxy changes the Host (%q arrived here), the path, the query or a signed header.", host)
+}

@@ -1,0 +1,255 @@
+// Package apitest has a jobs service in memory, for the tests of the protocols: it keeps the contract of api.Jobs and
+// runs nothing. Only tests import it.
+package apitest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// Jobs is an api.Jobs in memory. Make it with New.
+type Jobs struct {
+	// Err, when set, is asked before every call; what it returns is the call's answer.
+	Err func(call string) error
+
+	mu      sync.Mutex
+	cond    *sync.Cond
+	now     func() time.Time
+	jobs    []job.Job // oldest first
+	reports map[job.ID][]byte
+}
+
+var _ api.Jobs = (*Jobs)(nil)
+
+// New makes an empty service whose jobs are created at now().
+func New(now func() time.Time) *Jobs {
+	m := &Jobs{now: now, reports: map[job.ID][]byte{}}
+	m.cond = sync.NewCond(&m.mu)
+	return m
+}
+
+// Set changes a job, as the engine would.
+func (m *Jobs) Set(id job.ID, change func(*job.Job)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range m.jobs {
+		if m.jobs[i].ID == id {
+			change(&m.jobs[i])
+		}
+	}
+	m.cond.Broadcast()
+}
+
+// SetReport gives a job a report manifest.
+func (m *Jobs) SetReport(id job.ID, manifest []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.reports[id] = manifest
+}
+
+func (m *Jobs) fail(call string) error {
+	if m.Err == nil {
+		return nil
+	}
+	return m.Err(call)
+}
+
+// find gives the job; the mutex is held.
+func (m *Jobs) find(c api.Caller, id job.ID) (*job.Job, error) {
+	for i := range m.jobs {
+		if m.jobs[i].ID == id && m.jobs[i].Spec.Account == c.Account {
+			return &m.jobs[i], nil
+		}
+	}
+	return nil, job.Errorf(job.NoSuchJob, "There is no job %s.", id)
+}
+
+// Create makes a job in New, with the ids job-00001, job-00002, ….
+func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fail("Create"); err != nil {
+		return job.Job{}, err
+	}
+	if s.Account != c.Account {
+		return job.Job{}, job.Errorf(job.AccessDenied, "The job is of another account.")
+	}
+	if s.Token == "" || len(s.Token) > 64 {
+		return job.Job{}, job.FieldErrorf("ClientRequestToken", "give 1–64 bytes.")
+	}
+	if err := s.Operation.Validate(); err != nil {
+		return job.Job{}, err
+	}
+	for _, j := range m.jobs {
+		if j.Spec.Token == s.Token && j.Spec.Account == c.Account {
+			return job.Job{}, job.Errorf(job.Duplicate, "The token %q was used before: give each request one of its own.", s.Token)
+		}
+	}
+	j := job.Job{
+		ID: job.ID(fmt.Sprintf("job-%05d", len(m.jobs)+1)), Spec: s, Status: job.New, Priority: s.Priority, Created: m.now(),
+		Events: []job.Event{{Time: m.now(), To: job.New, Actor: c.Principal}},
+	}
+	m.jobs = append(m.jobs, j)
+	m.cond.Broadcast()
+	return j, nil
+}
+
+// Job implements api.Jobs.
+func (m *Jobs) Job(_ context.Context, c api.Caller, id job.ID) (job.Job, error) {
+	return m.change("Job", c, id, func(*job.Job) error { return nil })
+}
+
+func (m *Jobs) change(call string, c api.Caller, id job.ID, f func(*job.Job) error) (job.Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fail(call); err != nil {
+		return job.Job{}, err
+	}
+	j, err := m.find(c, id)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if err := f(j); err != nil {
+		return job.Job{}, err
+	}
+	m.cond.Broadcast()
+	return *j, nil
+}
+
+// List implements api.Jobs.
+func (m *Jobs) List(_ context.Context, c api.Caller, f api.Filter, p api.Page) ([]job.Job, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fail("List"); err != nil {
+		return nil, false, err
+	}
+	var found []job.Job
+	after := p.After == ""
+	for _, j := range m.jobs {
+		if j.Spec.Account != c.Account {
+			continue
+		}
+		if after && !j.Created.Before(f.Since) && (len(f.Statuses) == 0 || slices.Contains(f.Statuses, j.Status)) {
+			found = append(found, j)
+		}
+		after = after || j.ID == p.After
+	}
+	if !after {
+		return nil, false, job.FieldErrorf("nextToken", "there is no such job; start the listing anew.")
+	}
+	if len(found) > p.Max {
+		return found[:p.Max], true, nil
+	}
+	return found, false, nil
+}
+
+// SetPriority implements api.Jobs.
+func (m *Jobs) SetPriority(_ context.Context, c api.Caller, id job.ID, p job.Priority) (job.Job, error) {
+	return m.change("SetPriority", c, id, func(j *job.Job) error {
+		if j.Status.Final() {
+			return job.Errorf(job.NoSuchJob, "Job %s has ended.", id)
+		}
+		j.Priority = p
+		return nil
+	})
+}
+
+func (m *Jobs) move(call string, c api.Caller, id job.ID, reason string, to job.Status, from ...job.Status) (job.Job, error) {
+	return m.change(call, c, id, func(j *job.Job) error {
+		if !slices.Contains(from, j.Status) {
+			return job.Errorf(job.Conflict, "Job %s is %s.", id, j.Status)
+		}
+		j.Events = append(j.Events, job.Event{Time: m.now(), From: j.Status, To: to, Actor: c.Principal, Reason: reason})
+		j.Status, j.StatusReason = to, reason
+		return nil
+	})
+}
+
+// Confirm implements api.Jobs.
+func (m *Jobs) Confirm(_ context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
+	return m.move("Confirm", c, id, reason, job.Ready, job.New, job.Preparing, job.Suspended)
+}
+
+// Cancel implements api.Jobs.
+func (m *Jobs) Cancel(_ context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
+	return m.move("Cancel", c, id, reason, job.Cancelling, job.New, job.Preparing, job.Suspended, job.Ready, job.Active, job.Pausing, job.Paused)
+}
+
+// Pause implements api.Jobs.
+func (m *Jobs) Pause(_ context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
+	return m.move("Pause", c, id, reason, job.Pausing, job.Ready, job.Active)
+}
+
+// Resume implements api.Jobs.
+func (m *Jobs) Resume(_ context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
+	return m.move("Resume", c, id, reason, job.Active, job.Pausing, job.Paused)
+}
+
+// Delete implements api.Jobs.
+func (m *Jobs) Delete(_ context.Context, c api.Caller, id job.ID) error {
+	_, err := m.change("Delete", c, id, func(j *job.Job) error {
+		if !j.Status.Final() {
+			return job.Errorf(job.Conflict, "Job %s is %s: cancel it first.", id, j.Status)
+		}
+		j.Spec.Account = job.Account{}
+		return nil
+	})
+	return err
+}
+
+// ReportManifest implements api.Jobs.
+func (m *Jobs) ReportManifest(_ context.Context, c api.Caller, id job.ID) ([]byte, error) {
+	var b []byte
+	_, err := m.change("ReportManifest", c, id, func(*job.Job) error {
+		if b = m.reports[id]; b == nil {
+			return job.Errorf(job.Conflict, "Job %s has no report yet.", id)
+		}
+		return nil
+	})
+	return b, err
+}
+
+// Watch implements api.Jobs; every change counts, also one that leaves the job as it was.
+func (m *Jobs) Watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Job) error) error {
+	defer context.AfterFunc(ctx, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.cond.Broadcast()
+	})()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fail("Watch"); err != nil {
+		return err
+	}
+	for {
+		j, err := m.find(c, id)
+		if err != nil {
+			return err
+		}
+		seen := *j
+		m.mu.Unlock()
+		err = f(seen)
+		m.mu.Lock()
+		if err != nil || seen.Status.Final() {
+			return err
+		}
+		for {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if j, err = m.find(c, id); err != nil {
+				return err
+			}
+			if j.Status != seen.Status || j.Priority != seen.Priority || j.Progress.Done() != seen.Progress.Done() {
+				break
+			}
+			m.cond.Wait()
+		}
+	}
+}

@@ -1,0 +1,167 @@
+// Package coscontrol speaks Tencent COS's batch API (Tencent Cloud 436/33781 to 33787) over the jobs service: XML at
+// /jobs, signed with q-sign-algorithm. It promises that the stock SDKs work unchanged: cos-go-sdk-v5, and Terraform's
+// provider on top of it. Whether a spec makes sense is the service's to say; this package only decodes.
+package coscontrol
+
+import (
+	"crypto/rand"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// maxBody bounds a request's body, in bytes. What a job keeps of it is bounded by maxEcho.
+const maxBody = 128 << 10
+
+// Options sets a handler up. The zero value works.
+type Options struct {
+	// DefaultRegion is the region of jobs whose request's Host names none.
+	DefaultRegion job.Region
+	// Logger takes failures that are ours; default slog.Default().
+	Logger *slog.Logger
+	// NewRequestID makes x-cos-request-id; default 26 random letters and digits.
+	NewRequestID func() string
+	// Now is the clock of the 90 days that listings go back; default time.Now.
+	Now func() time.Time
+}
+
+type server struct {
+	jobs     api.Jobs
+	verifier *access.Verifier
+	region   job.Region
+	log      *slog.Logger
+	newID    func() string
+	now      func() time.Time
+}
+
+// call is one request of a principal.
+type call struct {
+	*http.Request
+	caller api.Caller
+	region job.Region
+}
+
+type handler func(w http.ResponseWriter, c call) error
+
+// New makes the handler of /jobs and what is below it.
+func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
+	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, log: o.Logger, newID: o.NewRequestID, now: o.Now}
+	if s.log == nil {
+		s.log = slog.Default()
+	}
+	if s.newID == nil {
+		s.newID = rand.Text
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	mux := http.NewServeMux()
+	for pattern, h := range map[string]handler{
+		"POST /jobs":               s.createJob,
+		"GET /jobs":                s.listJobs,
+		"GET /jobs/{id}":           s.describeJob,
+		"DELETE /jobs/{id}":        s.deleteJob,
+		"POST /jobs/{id}/priority": s.updateJobPriority,
+		"POST /jobs/{id}/status":   s.updateJobStatus,
+		"/jobs":                    wrongMethod,
+		"/jobs/{id}":               wrongMethod,
+		"/jobs/{id}/priority":      wrongMethod,
+		"/jobs/{id}/status":        wrongMethod,
+		"/":                        noSuchCall,
+	} {
+		mux.Handle(pattern, s.adapt(h))
+	}
+	return mux
+}
+
+// adapt authenticates a request, calls its handler, and renders what either returns.
+func (s *server) adapt(h handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id := s.newID()
+		w.Header().Set("Server", "drover")
+		w.Header().Set("X-Cos-Request-Id", id)
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		c, err := s.authenticate(r)
+		if err == nil {
+			err = h(w, c)
+		}
+		if err != nil {
+			s.renderError(w, r, id, err)
+		}
+	})
+}
+
+// authenticate verifies the signature, and that the Host and x-cos-appid name the signer's own account.
+func (s *server) authenticate(r *http.Request) (call, error) {
+	p, err := s.verifier.QSign(r)
+	if err != nil {
+		return call{}, err
+	}
+	appID := strings.TrimSpace(r.Header.Get("X-Cos-Appid"))
+	switch {
+	case appID == "":
+		return call{}, job.FieldErrorf("x-cos-appid", "is missing; send the APPID of your account in this header.")
+	case appID != p.Account.AppID:
+		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account of APPID %q: send the APPID that the key belongs to in x-cos-appid.", appID)
+	}
+	uin, region := splitHost(r.Host)
+	if uin != "" && uin != p.Account.UIN {
+		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account %q that the Host names.", uin)
+	}
+	if region == "" {
+		region = s.region
+	}
+	return call{Request: r, caller: api.Caller{Account: p.Account, Principal: p.AccessKey}, region: region}, nil
+}
+
+// splitHost finds the account and the region in <UIN>.cos-control.<region>.…; both "" in other hosts.
+func splitHost(host string) (uin string, region job.Region) {
+	if h, _, err := net.SplitHostPort(host); err == nil {
+		host = h
+	}
+	labels := strings.Split(strings.ToLower(host), ".")
+	for i, label := range labels {
+		if label != "cos-control" || i+1 == len(labels) {
+			continue
+		}
+		if i > 0 {
+			uin = labels[i-1]
+		}
+		return uin, job.Region(labels[i+1])
+	}
+	return "", ""
+}
+
+func wrongMethod(_ http.ResponseWriter, c call) error {
+	return job.Errorf(job.MethodNotAllowed, "%s is not a method of this path.", c.Method)
+}
+
+func noSuchCall(_ http.ResponseWriter, c call) error {
+	if c.URL.Path == "/jobs/" {
+		return job.Errorf(job.InvalidRequest, "The path names no job: give its id behind /jobs/.")
+	}
+	return job.Errorf(job.InvalidRequest, "The path %q is not one of this API: use /jobs, /jobs/<id>, /jobs/<id>/priority or /jobs/<id>/status.", c.URL.Path)
+}
+
+// readBody reads the whole body; one that is too long is InvalidRequest.
+func readBody(r *http.Request) ([]byte, error) {
+	body, err := io.ReadAll(r.Body)
+	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
+		return nil, job.Errorf(job.InvalidRequest, "The body is longer than %d bytes.", maxBody)
+	}
+	if err != nil {
+		return nil, &job.Error{Code: job.InvalidRequest, Message: "The body did not arrive as a whole: send it again.", Err: err}
+	}
+	if len(body) == 0 {
+		return nil, job.Errorf(job.InvalidRequest, "The body is empty: send a CreateJobRequest.")
+	}
+	return body, nil
+}

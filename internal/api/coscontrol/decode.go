@@ -1,0 +1,264 @@
+package coscontrol
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+// decoder reads a CreateJobRequest (Tencent Cloud 436/33781). It keeps the first error and goes on, so that its callers
+// need not look after every field.
+type decoder struct {
+	appID string
+	err   error
+}
+
+func (d *decoder) fail(err error) {
+	if d.err == nil && err != nil {
+		d.err = err
+	}
+}
+
+func malformed(field, format string, args ...any) error {
+	return &job.Error{Code: job.MalformedXML, Field: field, Message: field + ": " + fmt.Sprintf(format, args...)}
+}
+
+// children finds an element's children by name. Those not named are refused: a misspelt one would change what a job does
+// to every object. One that stands there twice with the same content counts once, for the documentation's own skeleton
+// has one so.
+func (d *decoder) children(n *node, path string, names ...string) map[string]*node {
+	found := make(map[string]*node)
+	if n == nil {
+		return found
+	}
+	if len(n.kids) == 0 && n.value() != "" {
+		d.fail(malformed(path, "has text where elements are expected."))
+	}
+	for _, k := range n.kids {
+		if !slices.Contains(names, k.name) {
+			d.fail(malformed(path, "the element %q is not known there; expected are %s.", k.name, strings.Join(names, ", ")))
+			continue
+		}
+		if first, ok := found[k.name]; ok && first.String() != k.String() {
+			d.fail(malformed(path+"."+k.name, "stands there twice; give it once."))
+			continue
+		}
+		found[k.name] = k
+	}
+	return found
+}
+
+// members gives a list's items, which all have the one name.
+func (d *decoder) members(n *node, path, name string) []*node {
+	if n == nil {
+		return nil
+	}
+	if len(n.kids) == 0 && n.value() != "" {
+		d.fail(malformed(path, "has text where elements are expected."))
+	}
+	for _, k := range n.kids {
+		if k.name != name {
+			d.fail(malformed(path, "the element %q is not known there; expected is %s.", k.name, name))
+		}
+	}
+	return n.kids
+}
+
+func (d *decoder) bool(n *node, path string) bool {
+	switch n.value() {
+	case "", "false", "False", "FALSE", "0":
+		return false
+	case "true", "True", "TRUE", "1":
+		return true
+	}
+	d.fail(job.FieldErrorf(path, "%q is neither true nor false.", n.value()))
+	return false
+}
+
+func (d *decoder) int(n *node, path string) int {
+	i, err := strconv.ParseInt(n.value(), 10, 32)
+	if err != nil {
+		d.fail(job.FieldErrorf(path, "%q is not a whole number.", n.value()))
+	}
+	return int(i)
+}
+
+// time reads Unix seconds or ISO 8601; nothing and 0 mean no time.
+func (d *decoder) time(n *node, path string) time.Time {
+	s := n.value()
+	if s == "" || s == "0" {
+		return time.Time{}
+	}
+	t, ok := timestamp(s)
+	if !ok {
+		d.fail(job.FieldErrorf(path, "%q is not a time; give Unix seconds or a time like 2019-12-19T18:00:30Z.", s))
+	}
+	return t
+}
+
+func timestamp(s string) (time.Time, bool) {
+	if sec, err := strconv.ParseInt(s, 10, 64); err == nil {
+		return time.Unix(sec, 0).UTC(), sec > 0 && sec < 1<<38
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), true
+		}
+	}
+	return time.Time{}, false
+}
+
+// decode reads the whole request; account and region are the caller's to set.
+func decode(body []byte, appID string) (job.Spec, error) {
+	root, err := parse(body)
+	if err != nil {
+		return job.Spec{}, err
+	}
+	if root.name != "CreateJobRequest" {
+		return job.Spec{}, job.Errorf(job.MalformedXML, "The body's root element is %q; expected is CreateJobRequest.", root.name)
+	}
+	d := &decoder{appID: appID}
+	f := d.children(root, "CreateJobRequest", "ClientRequestToken", "ConfirmationRequired", "Description", "Manifest",
+		"Operation", "Priority", "Report", "RoleArn")
+	for _, name := range []string{"Manifest", "Operation", "Report"} {
+		if n := f[name]; n == nil || len(n.kids) == 0 {
+			d.fail(malformed(name, "is missing or empty."))
+		}
+	}
+	s := job.Spec{
+		Token:                f["ClientRequestToken"].value(),
+		ConfirmationRequired: d.bool(f["ConfirmationRequired"], "ConfirmationRequired"),
+		Description:          f["Description"].raw(),
+		Manifest:             d.manifest(f["Manifest"]),
+		Operation:            d.operation(f["Operation"]),
+		Report:               d.report(f["Report"]),
+	}
+	priority, err := parsePriority("Priority", f["Priority"].value())
+	d.fail(err)
+	s.Priority = priority
+	s.Role, err = api.ParseRole("RoleArn", f["RoleArn"].value())
+	d.fail(err)
+	if d.err != nil {
+		return job.Spec{}, d.err
+	}
+	s.Request, err = keep(f["Manifest"], f["Operation"], f["Report"], f["RoleArn"])
+	return s, err
+}
+
+func parsePriority(field, s string) (job.Priority, error) {
+	p, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, job.FieldErrorf(field, "%q is not a priority; give a whole number from 0 to 2147483647.", s)
+	}
+	return job.Priority(p), nil
+}
+
+func (d *decoder) manifest(n *node) job.Manifest {
+	f := d.children(n, "Manifest", "Location", "Spec")
+	if n != nil && (f["Location"].absent() || f["Spec"].absent()) {
+		d.fail(malformed("Manifest", "must have a Location and a Spec."))
+		return job.Manifest{}
+	}
+	l := d.children(f["Location"], "Manifest.Location", "ETag", "ObjectArn", "ObjectVersionId")
+	s := d.children(f["Spec"], "Manifest.Spec", "Fields", "Format")
+	m := job.Manifest{Format: job.ManifestFormat(s["Format"].value())}
+	// Column names mean nothing for an inventory report, which brings its own.
+	if m.Format != job.FormatInventory {
+		for _, k := range d.members(s["Fields"], "Manifest.Spec.Fields", "member") {
+			m.Fields = append(m.Fields, job.Field(k.value()))
+		}
+	}
+	if n == nil {
+		return m
+	}
+	arn, err := parseARN("Manifest.Location.ObjectArn", l["ObjectArn"].value(), d.appID)
+	d.fail(err)
+	if err == nil && arn.key == "" {
+		d.fail(job.FieldErrorf("Manifest.Location.ObjectArn", "names a bucket, and no object in it."))
+	}
+	m.Location = job.Location{
+		Region:  arn.region,
+		Bucket:  arn.bucket,
+		Key:     arn.key,
+		Version: job.Version(l["ObjectVersionId"].value()),
+		ETag:    unquote(l["ETag"].value()),
+	}
+	return m
+}
+
+// unquote takes the quotes off an ETag, which clients send with and without.
+func unquote(etag string) string {
+	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+		return etag[1 : len(etag)-1]
+	}
+	return etag
+}
+
+func (d *decoder) report(n *node) job.Report {
+	f := d.children(n, "Report", "Bucket", "Enabled", "Format", "Prefix", "ReportScope")
+	r := job.Report{
+		Enabled: d.bool(f["Enabled"], "Report.Enabled"),
+		Prefix:  f["Prefix"].raw(),
+		Scope:   job.ReportScope(f["ReportScope"].value()),
+	}
+	if format := f["Format"].value(); format != job.ReportFormat && (r.Enabled || format != "") {
+		d.fail(job.FieldErrorf("Report.Format", "%q is not a report format; give %s.", format, job.ReportFormat))
+	}
+	// A job without a report may leave its bucket out.
+	if r.Enabled || !f["Bucket"].absent() {
+		arn, err := parseBucketARN("Report.Bucket", f["Bucket"].value(), d.appID)
+		d.fail(err)
+		r.Region, r.Bucket = arn.region, arn.bucket
+	}
+	return r
+}
+
+func (d *decoder) operation(n *node) job.Operation {
+	f := d.children(n, "Operation", "COSPutObjectCopy", "COSInitiateRestoreObject", "COSDeleteObject", "COSPutObjectTagging")
+	if n == nil || d.err != nil {
+		return nil
+	}
+	if len(n.kids) != 1 {
+		d.fail(malformed("Operation", "has %d operations; give exactly one.", len(n.kids)))
+		return nil
+	}
+	for name, k := range f {
+		path := "Operation." + name
+		switch name {
+		case "COSPutObjectCopy":
+			return d.copy(k, path)
+		case "COSInitiateRestoreObject":
+			r := d.children(k, path, "ExpirationInDays", "JobTier")
+			return &operation.Restore{Days: d.int(r["ExpirationInDays"], path+".ExpirationInDays"), Tier: r["JobTier"].value()}
+		case "COSPutObjectTagging":
+			t := d.children(k, path, "TaggingDirective", "TagSet")
+			return &operation.Tagging{Directive: directive(t["TaggingDirective"]), Tags: d.tags(t["TagSet"], path+".TagSet")}
+		case "COSDeleteObject":
+			d.children(k, path)
+		}
+	}
+	return &operation.Delete{}
+}
+
+// directive reads Copy, Replaced or Add; one sentence of the documentation (436/33786) writes Replace for Replaced.
+func directive(n *node) operation.Directive {
+	if n.value() == "Replace" {
+		return operation.DirectiveReplace
+	}
+	return operation.Directive(n.value())
+}
+
+// httpDate turns a time in any of the request's forms into an HTTP date; other text stays.
+func httpDate(s string) string {
+	if t, ok := timestamp(s); ok {
+		return t.Format(http.TimeFormat)
+	}
+	return s
+}
