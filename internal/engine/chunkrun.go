@@ -85,6 +85,8 @@ func (r *chunkRun) signalIfIdle() {
 // the worker shall stop taking rows, calls when calls in flight are cut off.
 func (r *chunkRun) hold(ctx, calls context.Context) {
 	defer r.w.drop(r)
+	r.hand.begin()
+	defer r.hand.free() // nothing is in flight any more
 	if err := r.load(calls); err != nil {
 		r.loadFailed(calls, err)
 		return
@@ -167,8 +169,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 
 // loadFailed gives the chunk back, or ends the job when its manifest has changed.
 func (r *chunkRun) loadFailed(ctx context.Context, err error) {
-	if me, ok := errors.AsType[*manifest.Error](err); ok {
-		f := job.Failure{Code: me.Code, Reason: me.Error()}
+	if f, ok := asFailure(err); ok {
 		n := ResultName{Job: r.id, Phase: r.lease.Phase(), Chunk: r.lease.Chunk(), Attempt: r.name}
 		if err := r.w.e.o.Carrier.PublishResult(ctx, n, fatalHandin(f)); err != nil {
 			r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)

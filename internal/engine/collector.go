@@ -343,13 +343,13 @@ func (c *collector) writeSegment(ctx context.Context, n int64) ([]report.File, e
 			return nil, err
 		}
 		name := report.ResultName(c.folder, n, st)
-		if err := c.sink.Put(ctx, name, body, p.size, "text/csv"); err != nil {
+		if err := c.sink.Put(ctx, name, body, p.size, report.ContentTypeCSV); err != nil {
 			return nil, fmt.Errorf("write report file %s: %w", name, err)
 		}
 		files = append(files, report.File{Status: st, Name: name, Size: p.size, MD5: sum, Rows: p.rows})
 	}
 	name := fmt.Sprintf("%scommits/%08d.json", c.folder, n)
-	if err := putBytes(ctx, c.sink, name, encode(segment{Number: n, Files: files}), "application/json"); err != nil {
+	if err := putBytes(ctx, c.sink, name, encode(segment{Number: n, Files: files}), report.ContentTypeJSON); err != nil {
 		return nil, fmt.Errorf("write report file %s: %w", name, err)
 	}
 	return files, nil

@@ -69,6 +69,9 @@ func (d *dispatcher) run(ctx context.Context) error {
 // pass queues every chunk, from the first that has a row missing, that is neither done nor queued.
 func (d *dispatcher) pass(ctx context.Context) error {
 	mark, _ := d.c.mark()
+	if mark >= d.l.plan.Rows {
+		return nil
+	}
 	from := d.start(d.l.plan.ChunkOf(mark))
 	for cut, err := range d.l.plan.Cut(ctx, opener{d.l.store}, from) {
 		if err != nil {

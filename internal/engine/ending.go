@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"crypto/md5"
-	"encoding/hex"
 	"fmt"
 	"time"
 
@@ -100,12 +98,11 @@ func (l *leader) writeReport(ctx context.Context, files []report.File) (string, 
 		return "", err
 	}
 	body := report.Manifest(l.st.Since, spec.Report.Bucket, files)
-	name := folder + "manifest.json"
-	sum := md5.Sum(body)
-	if err := putBytes(ctx, sink, name+".md5", []byte(hex.EncodeToString(sum[:])+"\n"), "text/plain"); err != nil {
+	if err := putBytes(ctx, sink, report.ChecksumName(folder), report.Checksum(body), report.ContentTypeText); err != nil {
 		return "", err
 	}
-	return name, putBytes(ctx, sink, name, body, "application/json")
+	name := report.ManifestName(folder)
+	return name, putBytes(ctx, sink, name, body, report.ContentTypeJSON)
 }
 
 func removeStray(ctx context.Context, sink report.Sink, under string, files []report.File) error {

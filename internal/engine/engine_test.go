@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
@@ -344,5 +345,109 @@ func TestTokenMakesOneJob(t *testing.T) {
 	}
 	if _, err := s.Job(t.Context(), caller, id); job.CodeOf(err) != job.NoSuchJob {
 		t.Errorf("deleted job: %v", err)
+	}
+}
+
+func TestCancelBeforeTheJobRuns(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	atOnce, waiting := r.spec(2000), r.spec(2000)
+	waiting.ConfirmationRequired = true
+
+	id := create(t, s, atOnce)
+	if j, err := s.Cancel(t.Context(), caller, id, ""); err != nil || j.Status != job.Cancelling {
+		t.Fatalf("cancel of a new job: %s, %v", j.Status, err)
+	}
+	if j := waitFor(t, s, id, final); j.Status != job.Cancelled {
+		t.Errorf("job is %s", j.Status)
+	}
+
+	id = create(t, s, waiting)
+	waitFor(t, s, id, status(job.Suspended))
+	if _, err := s.Cancel(t.Context(), caller, id, "no"); err != nil {
+		t.Fatal(err)
+	}
+	j := waitFor(t, s, id, final)
+	ok, failed := reportRows(t, waiting, j)
+	if j.Status != job.Cancelled || j.Progress.Total != 2000 || len(ok)+len(failed) != 0 {
+		t.Errorf("job is %s, %+v, %d rows in its report", j.Status, j.Progress, len(ok)+len(failed))
+	}
+	if n, _ := r.store.calls(); n != 0 {
+		t.Errorf("%d calls", n)
+	}
+}
+
+func TestUnconfirmedJobFailsAfterThirtyDays(t *testing.T) {
+	t.Parallel()
+	var later atomic.Int64
+	r := newRig(t, func(o *engine.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())).UTC() }
+	})
+	s := r.start()
+	spec := r.spec(10)
+	spec.ConfirmationRequired = true
+	id := create(t, s, spec)
+	waitFor(t, s, id, status(job.Suspended))
+	r.stop()
+	later.Store(int64(31 * 24 * time.Hour))
+	s = r.start()
+	j := waitFor(t, s, id, final)
+	if j.Status != job.Failed || len(j.Failures) != 1 || j.Failures[0].Code != "NotConfirmed" {
+		t.Errorf("job is %s, %v", j.Status, j.Failures)
+	}
+}
+
+func TestPriorityIsHonouredWhileRunning(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	step := make(chan struct{})
+	r.store.onCopy = func(ctx context.Context, _ job.Key) error {
+		select {
+		case <-step:
+		case <-ctx.Done():
+		}
+		return nil
+	}
+	s := r.start()
+	a, b := r.spec(4000), r.spec(4000)
+	ida := create(t, s, a)
+	idb := create(t, s, b)
+	waitFor(t, s, idb, status(job.Active))
+	r.store.waitCalls(t, 8)
+	if j, err := s.SetPriority(t.Context(), caller, idb, 500); err != nil || j.Priority != 500 {
+		t.Fatalf("set priority: %v, %v", j.Priority, err)
+	}
+	close(step)
+	jb := waitFor(t, s, idb, final)
+	ja, err := s.Job(t.Context(), caller, ida)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ja.Status.Final() || !ja.Terminated.IsZero() && ja.Terminated.Before(jb.Terminated) {
+		t.Errorf("the job whose priority was raised ended after the other")
+	}
+	wantWhole(t, b, jb, 4000)
+	wantWhole(t, a, waitFor(t, s, ida, final), 4000)
+	if _, err := s.SetPriority(t.Context(), caller, ida, 1); job.CodeOf(err) != job.NoSuchJob {
+		t.Errorf("priority of a finished job: %v", err)
+	}
+}
+
+func TestPanicIsOneTasksOutcome(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	r.store.onCopy = func(_ context.Context, k job.Key) error {
+		if k == key(7) {
+			panic("a programmer's mistake")
+		}
+		return nil
+	}
+	s := r.start()
+	spec := r.spec(100)
+	j := waitFor(t, s, create(t, s, spec), final)
+	wantWhole(t, spec, j, 100)
+	if j.Progress.Failed != 1 || j.Progress.ByCode[0].Code != "InternalError" {
+		t.Errorf("%+v", j.Progress)
 	}
 }

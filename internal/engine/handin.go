@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/klauspost/compress/s2"
@@ -23,7 +25,7 @@ type handin struct {
 	rows int
 }
 
-// handinRow is one row of a hand-in. Line and Key alias the message.
+// handinRow is one row of a hand-in. Line and Key alias the decoded message.
 type handinRow struct {
 	Row        int64
 	Failed     bool
@@ -56,13 +58,30 @@ func appendString(b []byte, s string) []byte {
 	return append(b, s...)
 }
 
+// buffers holds the row buffers of chunks that have ended and the scratch of compression: a chunk's rows take some
+// 100 KB, and making that anew for each would be most of what the process allocates.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
 // take gives the message and empties h.
 func (h *handin) take() []byte {
-	msg := make([]byte, 1, 1+s2.MaxEncodedLen(len(h.buf)))
+	scratch := buffers.Get().(*[]byte)
+	defer buffers.Put(scratch)
+	*scratch = slices.Grow((*scratch)[:0], s2.MaxEncodedLen(len(h.buf)))
+	packed := s2.Encode((*scratch)[:cap(*scratch)], h.buf)
+	msg := make([]byte, 1+len(packed))
 	msg[0] = kindRows
-	msg = append(msg, s2.Encode(nil, h.buf)...)
+	copy(msg[1:], packed)
 	h.buf, h.rows = h.buf[:0], 0
 	return msg
+}
+
+// begin takes a buffer for the rows to come, free gives it back.
+func (h *handin) begin() { h.buf = (*buffers.Get().(*[]byte))[:0] }
+
+func (h *handin) free() {
+	b := h.buf
+	h.buf = nil
+	buffers.Put(&b)
 }
 
 // fatalHandin tells the collector that the job cannot go on.
@@ -76,7 +95,7 @@ func fatalHandin(f job.Failure) []byte {
 
 var errHandin = errors.New("hand-in does not parse")
 
-// readHandin calls f for each row; a fatal hand-in is returned as failure.
+// readHandin calls f for each row, whose Key and Line are good until f returns; a fatal hand-in is returned as failure.
 func readHandin(msg []byte, f func(handinRow)) (*job.Failure, error) {
 	if len(msg) == 0 {
 		return nil, errHandin
@@ -95,9 +114,14 @@ func readHandin(msg []byte, f func(handinRow)) (*job.Failure, error) {
 	if n, err := s2.DecodedLen(msg[1:]); err != nil || n > 64<<20 {
 		return nil, errHandin
 	}
-	b, err := s2.Decode(nil, msg[1:])
+	scratch := buffers.Get().(*[]byte)
+	defer buffers.Put(scratch)
+	b, err := s2.Decode((*scratch)[:cap(*scratch)], msg[1:])
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errHandin, err)
+	}
+	if cap(b) > cap(*scratch) {
+		*scratch = b
 	}
 	for len(b) > 0 {
 		r, rest, ok := readRow(b)

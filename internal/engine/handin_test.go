@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -31,7 +32,10 @@ func TestHandInComesOutAsItWentIn(t *testing.T) {
 			want = append(want, r)
 		}
 		var got []handinRow
-		fatal, err := readHandin(h.take(), func(r handinRow) { got = append(got, r) })
+		fatal, err := readHandin(h.take(), func(r handinRow) {
+			r.Key, r.Line = slices.Clone(r.Key), slices.Clone(r.Line)
+			got = append(got, r)
+		})
 		if err != nil || fatal != nil {
 			t.Fatalf("read: %v, %v", fatal, err)
 		}

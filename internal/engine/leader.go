@@ -350,10 +350,13 @@ func asFailure(err error) (job.Failure, bool) {
 	if f, ok := errors.AsType[jobFailure](err); ok {
 		return f.Failure, true
 	}
-	if me, ok := errors.AsType[*manifest.Error](err); ok {
-		return job.Failure{Code: me.Code, Reason: me.Error()}, true
+	if object.Retryable(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return job.Failure{}, false
 	}
-	if oe, ok := errors.AsType[*object.Error](err); ok && oe.Class == object.Permanent {
+	if me, ok := errors.AsType[*manifest.Error](err); ok {
+		return job.Failure{Code: me.Code, Reason: me.Reason()}, true
+	}
+	if oe, ok := errors.AsType[*object.Error](err); ok {
 		return job.Failure{Code: oe.Code, Reason: err.Error()}, true
 	}
 	if je, ok := errors.AsType[*job.Error](err); ok && je.Code != job.Unavailable && je.Code != job.Internal && je.Code != job.Throttled {

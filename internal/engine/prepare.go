@@ -123,7 +123,7 @@ func (l *leader) checkReport(ctx context.Context) error {
 		rec := l.made
 		rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
 		name := report.Folder(l.made.Spec.Report.Prefix, l.id) + "job.json"
-		err = putBytes(ctx, sink, name, encode(rec), "application/json")
+		err = putBytes(ctx, sink, name, encode(rec), report.ContentTypeJSON)
 	}
 	if err == nil || object.Retryable(err) || ctx.Err() != nil {
 		return err

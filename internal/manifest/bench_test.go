@@ -3,6 +3,8 @@ package manifest_test
 import (
 	"bytes"
 	"fmt"
+	"runtime"
+	"strings"
 	"testing"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -41,6 +43,26 @@ func BenchmarkSurvey(b *testing.B) {
 			rowsPerSecond(b, benchRows)
 		})
 	}
+}
+
+// BenchmarkSurveyFiles reads four gzip files, several at a time.
+func BenchmarkSurveyFiles(b *testing.B) {
+	s := newStore()
+	body := gzipped(b, string(benchCSV()))
+	var stated []string
+	for i := range 4 {
+		k := fmt.Sprint(i)
+		s.files[job.Key(k)] = body
+		stated = append(stated, fmt.Sprintf(`{"key":%q,"size":%d,"md5Checksum":%q}`, k, len(body), etagOf(body)))
+	}
+	m := s.inventory(`{"fileFormat":"CSV","fileSchema":"Bucket,Key,VersionId","files":[` + strings.Join(stated, ",") + `]}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Survey(b.Context(), s, m, Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	rowsPerSecond(b, 4*benchRows)
 }
 
 func BenchmarkCut(b *testing.B) {
@@ -95,5 +117,54 @@ func BenchmarkEntries(b *testing.B) {
 			}
 			rowsPerSecond(b, len(entries))
 		})
+	}
+}
+
+// allocated tells how many bytes f allocates.
+func allocated(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return int64(after.TotalAlloc - before.TotalAlloc)
+}
+
+// TestMemoryDoesNotGrowWithLength is not parallel: it counts what the whole process allocates.
+func TestMemoryDoesNotGrowWithLength(t *testing.T) {
+	const slack = 64 << 10
+	for _, form := range []string{"plain", "gzip"} {
+		bytes := func(rows int) (survey, cut int64) {
+			body := []byte(strings.Repeat("b-1,some%20key/of/a/file.jpeg,\n", rows))
+			if form == "gzip" {
+				body = gzipped(t, string(body))
+			}
+			s := newStore()
+			m := s.csv(body)
+			s.etag(body)
+			var p *Plan
+			survey = allocated(func() {
+				var err error
+				if p, err = Survey(t.Context(), s, m, Options{}); err != nil {
+					t.Fatal(err)
+				}
+			})
+			cut = allocated(func() {
+				for _, err := range p.Cut(t.Context(), s, Cursor{}) {
+					if err != nil {
+						t.Fatal(err)
+					}
+				}
+			})
+			return survey, cut
+		}
+		survey, cut := bytes(200_000)
+		moreSurvey, moreCut := bytes(600_000)
+		if moreSurvey > survey+slack {
+			t.Errorf("%s: surveying 600,000 rows allocates %d bytes, 200,000 take %d", form, moreSurvey, survey)
+		}
+		// Packed rows are handed to the caller, and so are no measure.
+		if form == "plain" && moreCut > cut+slack {
+			t.Errorf("cutting 600,000 rows allocates %d bytes, 200,000 take %d", moreCut, cut)
+		}
 	}
 }

@@ -29,6 +29,14 @@ type Error struct {
 }
 
 func (e *Error) Error() string {
+	if e.Err != nil {
+		return e.Reason() + ": " + e.Err.Error()
+	}
+	return e.Reason()
+}
+
+// Reason is the error for people: place and message, without the cause. It holds no control characters.
+func (e *Error) Reason() string {
 	var b strings.Builder
 	b.WriteString("manifest ")
 	b.WriteString(e.File)
@@ -42,10 +50,6 @@ func (e *Error) Error() string {
 	}
 	b.WriteString(": ")
 	b.WriteString(e.Message)
-	if e.Err != nil {
-		b.WriteString(": ")
-		b.WriteString(e.Err.Error())
-	}
 	return b.String()
 }
 

@@ -24,7 +24,7 @@ func oracle(text string, plus bool) (rows []job.Entry, err error, ok bool) {
 	r := csv.NewReader(strings.NewReader(text))
 	r.FieldsPerRecord = -1
 	bad := errors.New("refused")
-	for first := true; ; first = false {
+	for {
 		rec, err := r.Read()
 		if err == io.EOF {
 			return rows, nil, true
@@ -40,7 +40,6 @@ func oracle(text string, plus bool) (rows []job.Entry, err error, ok bool) {
 		}
 		line, column := r.FieldPos(0)
 		if len(rec) == 1 && rec[0] == "" && lines[line-1][column-1] != '"' {
-			first = first || len(rows) == 0
 			continue
 		}
 		if len(rows) == 0 && len(rec) == 3 && strings.EqualFold(rec[0], "bucket") && strings.EqualFold(rec[1], "key") &&

@@ -245,8 +245,7 @@ type reader struct {
 	d   *decoder
 	row row
 	// first is a first record that turned out to be no header.
-	first   []byte
-	started bool
+	first []byte
 }
 
 // open opens a data file for the first time, pins it and finds out what it is.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"go.uber.org/goleak"
 
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
@@ -257,6 +258,23 @@ func TestCloseEndsWaitingCalls(t *testing.T) {
 	<-ended // the claim's: that it ends is all, for it may not have begun before
 	if _, err := c.Put(ctx, engine.Jobs, "job.a", nil); err == nil {
 		t.Error("a closed carrier took a record")
+	}
+}
+
+// Not parallel: others' goroutines would be taken for its own.
+func TestCloseLeavesNoGoroutine(t *testing.T) {
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
+	c, err := carrier.Open(context.Background(), carrier.Options{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stop := func(engine.Record) error { return errStop }
+	if err := c.Watch(t.Context(), engine.Jobs, stop); !errors.Is(err, errStop) {
+		t.Error(err)
+	}
+	chunksOfResults(t, c)
+	if err := c.Close(); err != nil {
+		t.Error(err)
 	}
 }
 

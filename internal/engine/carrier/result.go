@@ -74,6 +74,9 @@ type reader struct {
 	f     func(engine.Result) error
 	last  uint64 // sequence of the last one given
 	ended error  // why it is over; nil for what a new consumer may cure
+
+	delivered uint64 // by the present consumer
+	caughtUp  bool   // none waited behind the last one
 }
 
 // read reads with one consumer until that fails or the reader ends.
@@ -84,50 +87,54 @@ func (r *reader) read(ctx context.Context) error {
 		return err
 	}
 	defer r.shut(ctx, cons)
-	caughtUp := cons.CachedInfo().NumPending == 0
-	if caughtUp && !r.give(engine.Result{}) {
+	r.delivered = 0
+	r.caughtUp = cons.CachedInfo().NumPending == 0
+	if r.caughtUp && !r.give(engine.Result{}) {
 		return r.ended
 	}
 	tick := time.NewTimer(r.idle)
 	defer tick.Stop()
-	var delivered uint64
 	for {
-		batch, err := cons.Fetch(resultBatch, jetstream.FetchMaxWait(fetchLimit))
-		if err != nil {
+		if err := r.fetch(ctx, cons, tick); err != nil {
 			r.end(ctx)
 			return err
 		}
-		messages := batch.Messages()
-		for open := true; open; {
-			var m jetstream.Msg
-			select {
-			case <-ctx.Done():
-				r.ended = ctx.Err()
+	}
+}
+
+// fetch gives on what comes within fetchLimit, at most resultBatch of it.
+func (r *reader) fetch(ctx context.Context, cons jetstream.Consumer, tick *time.Timer) error {
+	once, cancel := context.WithTimeout(ctx, fetchLimit)
+	batch, err := cons.Fetch(resultBatch, jetstream.FetchContext(once))
+	if err != nil {
+		cancel()
+		return err
+	}
+	messages := batch.Messages()
+	defer func() { // ends the fetch and waits for it
+		cancel()
+		for range messages {
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-r.c.closed:
+			return errClosed
+		case <-tick.C:
+			if r.caughtUp && !r.give(engine.Result{}) {
 				return r.ended
-			case <-r.c.closed:
-				r.ended = errClosed
-				return r.ended
-			case <-tick.C:
-				tick.Reset(r.idle)
-				if caughtUp && !r.give(engine.Result{}) {
-					return r.ended
-				}
-				continue
-			case m, open = <-messages:
 			}
+		case m, open := <-messages:
 			if !open {
-				break
+				return batch.Error()
 			}
-			delivered++
-			if caughtUp, err = r.take(m, delivered); err != nil {
+			if err := r.take(m); err != nil {
 				return err
 			}
-			tick.Reset(r.idle)
 		}
-		if err := batch.Error(); err != nil {
-			r.end(ctx)
-			return err
-		}
+		tick.Reset(r.idle)
 	}
 }
 
@@ -153,29 +160,30 @@ func (r *reader) shut(ctx context.Context, cons jetstream.Consumer) {
 	_ = r.c.results.DeleteConsumer(ctx, cons.CachedInfo().Name)
 }
 
-// take gives a message on. caughtUp tells whether none waits behind it.
-func (r *reader) take(m jetstream.Msg, delivered uint64) (caughtUp bool, err error) {
+// take gives a message on, and tells when none waits behind it.
+func (r *reader) take(m jetstream.Msg) error {
 	meta, err := m.Metadata()
 	if err != nil {
-		return false, fmt.Errorf("read a result: %w", err)
+		return fmt.Errorf("read a result: %w", err)
 	}
-	if meta.Sequence.Consumer != delivered {
-		return false, fmt.Errorf("a result got lost on its way: %d came, %d was due", meta.Sequence.Consumer, delivered)
+	r.delivered++
+	if meta.Sequence.Consumer != r.delivered {
+		return fmt.Errorf("a result got lost on its way: %d came, %d was due", meta.Sequence.Consumer, r.delivered)
 	}
 	name, err := parseResult(m.Subject())
 	if err != nil {
 		r.ended = err
-		return false, err
+		return err
 	}
 	if !r.give(engine.Result{Name: name, Seq: meta.Sequence.Stream, Data: m.Data()}) {
-		return false, r.ended
+		return r.ended
 	}
 	r.last = meta.Sequence.Stream
-	caughtUp = meta.NumPending == 0
-	if caughtUp && !r.give(engine.Result{}) {
-		return false, r.ended
+	r.caughtUp = meta.NumPending == 0
+	if r.caughtUp && !r.give(engine.Result{}) {
+		return r.ended
 	}
-	return caughtUp, nil
+	return nil
 }
 
 func (r *reader) give(res engine.Result) bool {
@@ -185,12 +193,13 @@ func (r *reader) give(res engine.Result) bool {
 
 // end ends the reader if no new consumer can help.
 func (r *reader) end(ctx context.Context) {
+	if r.ended != nil {
+		return
+	}
 	select {
 	case <-r.c.closed:
 		r.ended = errClosed
 	default:
-	}
-	if ctx.Err() != nil {
 		r.ended = ctx.Err()
 	}
 }
