@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -43,13 +44,13 @@ func decodeJSON(body []byte, v any, emptyAllowed bool) error {
 		return job.FieldErrorf(t.Field, "a JSON %s does not belong there; see %s.", t.Value, openAPIPath)
 	}
 	if t, ok := errors.AsType[*time.ParseError](err); ok {
-		return job.Errorf(job.InvalidArgument, "%s is not a time; write it like \"2026-01-02T15:04:05Z\".", t.Value)
+		return job.Errorf(job.InvalidArgument, "%.64s is not a time; write it like \"2026-01-02T15:04:05Z\".", t.Value)
 	}
 	if s, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return job.Errorf(job.InvalidRequest, "The body is not JSON: %s at byte %d.", s.Error(), s.Offset)
 	}
 	if name, ok := strings.CutPrefix(err.Error(), "json: unknown field "); ok {
-		name = strings.Trim(name, `"`)
+		name = fmt.Sprintf("%.64s", strings.Trim(name, `"`))
 		return job.FieldErrorf(name, "there is no such field; see %s.", openAPIPath)
 	}
 	return &job.Error{Code: job.InvalidRequest, Message: "The body is not the JSON that this call takes; see " + openAPIPath + ".", Err: err}
@@ -104,7 +105,7 @@ func listing(q url.Values) (api.Filter, api.Page, error) {
 		for name := range strings.SplitSeq(param, ",") {
 			status := job.Status(strings.TrimSpace(name))
 			if !status.Valid() {
-				return f, p, job.FieldErrorf("status", "%q is not a status of jobs.", name)
+				return f, p, job.FieldErrorf("status", "%.64q is not a status of jobs.", name)
 			}
 			f.Statuses = append(f.Statuses, status)
 		}
@@ -112,7 +113,7 @@ func listing(q url.Values) (api.Filter, api.Page, error) {
 	if q.Has("limit") {
 		n, err := strconv.Atoi(q.Get("limit"))
 		if err != nil || n < 1 || n > maxLimit {
-			return f, p, job.FieldErrorf("limit", "%q is not a whole number from 1 to %d.", q.Get("limit"), maxLimit)
+			return f, p, job.FieldErrorf("limit", "%.64q is not a whole number from 1 to %d.", q.Get("limit"), maxLimit)
 		}
 		p.Max = n
 	}

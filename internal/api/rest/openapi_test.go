@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -165,5 +166,28 @@ func TestOpenAPIIsServedToEverybody(t *testing.T) {
 	b, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != 200 || resp.Header.Get("Content-Type") != "application/yaml" || string(b) != string(openAPI) {
 		t.Errorf("%s %s %v", resp.Status, resp.Header.Get("Content-Type"), err)
+	}
+}
+
+// docs/api.md shows every route, and every code with its status.
+func TestDocsShowTheAPI(t *testing.T) {
+	t.Parallel()
+	docs := read(t, "../../../docs/api.md")
+	for _, rt := range routes {
+		row := "| `" + rt.method + " " + rt.path
+		if !strings.Contains(docs, row+"`") && !strings.Contains(docs, row+"?") {
+			t.Errorf("%s %s is not there", rt.method, rt.path)
+		}
+	}
+	_, table, _ := strings.Cut(docs, "| code | HTTP |")
+	for code := range statuses {
+		p := problem("", job.Errorf(code, "x"))
+		found := false
+		for line := range strings.SplitSeq(table, "\n") {
+			found = found || strings.Contains(line, p.Code) && strings.HasSuffix(line, " "+strconv.Itoa(p.Status)+" |")
+		}
+		if !found {
+			t.Errorf("%s %d is not there", p.Code, p.Status)
+		}
 	}
 }
