@@ -86,6 +86,14 @@ func refused(t testing.TB, err error, status int, code string) {
 	}
 }
 
+// statusOf gives the HTTP status of an error's answer, 0 for none.
+func statusOf(err error) int {
+	if e, ok := errors.AsType[*smithyhttp.ResponseError](err); ok {
+		return e.HTTPStatusCode()
+	}
+	return 0
+}
+
 func put(t testing.TB, c *s3.Client, key, text string, change ...func(*s3.PutObjectInput)) *s3.PutObjectOutput {
 	t.Helper()
 	in := &s3.PutObjectInput{Bucket: bucket, Key: aws.String(key), Body: strings.NewReader(text)}
