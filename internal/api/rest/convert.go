@@ -119,7 +119,7 @@ func toTags(tags []client.Tag) []job.Tag {
 	return out
 }
 
-func fromSpec(s job.Spec) client.Spec {
+func FromSpec(s job.Spec) client.Spec {
 	spec := client.Spec{
 		Token:                s.Token,
 		Region:               string(s.Region),
@@ -204,11 +204,11 @@ func fromTags(tags []job.Tag) []client.Tag {
 	return out
 }
 
-func fromJob(j job.Job) client.Job {
+func FromJob(j job.Job) client.Job {
 	out := client.Job{
 		ID:             string(j.ID),
 		Account:        client.Account{UIN: j.Spec.Account.UIN, AppID: j.Spec.Account.AppID},
-		Spec:           fromSpec(j.Spec),
+		Spec:           FromSpec(j.Spec),
 		Status:         string(j.Status),
 		Priority:       int32(j.Priority),
 		StatusReason:   j.StatusReason,

@@ -83,7 +83,7 @@ func TestSpecsSurviveJSON(t *testing.T) {
 			Report:    job.Report{Enabled: rapid.Bool().Draw(t, "enabled"), Region: job.Region(text.Draw(t, "report region")), Bucket: job.Bucket(text.Draw(t, "report bucket")), Prefix: text.Draw(t, "prefix"), Scope: job.AllTasks},
 			Role:      rapid.SampledFrom([]job.Role{{ARN: "qcs::cam::uin/1:roleName/r", Account: "1", Name: "r"}, {ARN: "arn:aws:iam::1:role/p/r", Account: "1", Name: "r"}}).Draw(t, "role"),
 		}
-		b, err := json.Marshal(fromSpec(want))
+		b, err := json.Marshal(FromSpec(want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,7 +127,7 @@ func FuzzSpec(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := toSpec(fromSpec(s), alice.Account)
+		again, err := toSpec(FromSpec(s), alice.Account)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -78,7 +78,7 @@ func (s *server) events(w http.ResponseWriter, c call) error {
 	for {
 		select {
 		case j := <-changes:
-			err = st.event("job", fromJob(j))
+			err = st.event("job", FromJob(j))
 		case <-beat.C:
 			err = st.send(": still there\n\n")
 		case err := <-ended:

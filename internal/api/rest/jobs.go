@@ -76,7 +76,7 @@ func (s *server) createJob(w http.ResponseWriter, c call) error {
 		return err
 	}
 	w.Header().Set("Location", "/api/v1/jobs/"+string(j.ID))
-	return writeJSON(w, http.StatusCreated, fromJob(j))
+	return writeJSON(w, http.StatusCreated, FromJob(j))
 }
 
 func (s *server) listJobs(w http.ResponseWriter, c call) error {
@@ -90,7 +90,7 @@ func (s *server) listJobs(w http.ResponseWriter, c call) error {
 	}
 	answer := client.JobList{Jobs: []client.Job{}}
 	for _, j := range jobs {
-		answer.Jobs = append(answer.Jobs, fromJob(j))
+		answer.Jobs = append(answer.Jobs, FromJob(j))
 	}
 	if more && len(jobs) > 0 {
 		answer.Next = string(jobs[len(jobs)-1].ID)
@@ -136,7 +136,7 @@ func (s *server) getJob(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, fromJob(j))
+	return writeJSON(w, http.StatusOK, FromJob(j))
 }
 
 func (s *server) deleteJob(w http.ResponseWriter, c call) error {
@@ -169,7 +169,7 @@ func (s *server) move(do func(context.Context, api.Caller, job.ID, string) (job.
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, fromJob(j))
+		return writeJSON(w, http.StatusOK, FromJob(j))
 	}
 }
 
@@ -189,7 +189,7 @@ func (s *server) setPriority(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, fromJob(j))
+	return writeJSON(w, http.StatusOK, FromJob(j))
 }
 
 func (s *server) report(w http.ResponseWriter, c call) error {

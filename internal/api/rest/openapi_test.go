@@ -71,9 +71,27 @@ func TestOpenAPIDescribesTheClientsTypes(t *testing.T) {
 	t.Parallel()
 	d := parseOpenAPI(t)
 	for _, v := range []any{
-		client.Spec{}, client.Manifest{}, client.Operation{}, client.Copy{}, client.Grant{}, client.Metadata{}, client.Tag{},
-		client.Restore{}, client.Delete{}, client.Tagging{}, client.Report{}, client.Job{}, client.Account{}, client.Progress{},
-		client.CodeCount{}, client.Failure{}, client.Event{}, client.JobList{}, client.Reason{}, client.Priority{}, client.Error{},
+		client.Spec{},
+		client.Manifest{},
+		client.Operation{},
+		client.Copy{},
+		client.Grant{},
+		client.Metadata{},
+		client.Tag{},
+		client.Restore{},
+		client.Delete{},
+		client.Tagging{},
+		client.Report{},
+		client.Job{},
+		client.Account{},
+		client.Progress{},
+		client.CodeCount{},
+		client.Failure{},
+		client.Event{},
+		client.JobList{},
+		client.Reason{},
+		client.Priority{},
+		client.Error{},
 	} {
 		typ := reflect.TypeOf(v)
 		s, ok := d.Components.Schemas[typ.Name()]
