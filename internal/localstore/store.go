@@ -45,8 +45,8 @@ type Store struct {
 	lastSeq atomic.Uint64
 	log     *callLog
 
-	bucketMu sync.RWMutex // held for reading by every write of an object
-	buckets  map[string]*bucketRecord
+	bucketMu sync.RWMutex // held by every write: of an object for reading, of a bucket for writing
+	buckets  atomic.Pointer[map[string]*bucketRecord]
 
 	server  *http.Server
 	url     string
@@ -63,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, keys: stripes{seed: maphash.MakeSeed()}, buckets: map[string]*bucketRecord{}, served: make(chan struct{})}
+	s := &Store{o: o, keys: stripes{seed: maphash.MakeSeed()}, served: make(chan struct{})}
 	s.log = newCallLog(o.CallLog)
 	if err := s.openFolder(); err != nil {
 		return nil, err
@@ -110,7 +110,7 @@ func (s *Store) openFolder() error {
 	if err != nil {
 		return fmt.Errorf("find the object store's folder %s: %w", s.o.Dir, err)
 	}
-	if err := os.MkdirAll(meta, 0o755); err != nil {
+	if err := os.MkdirAll(meta, 0o700); err != nil {
 		return fmt.Errorf("make the object store's folder: %w", err)
 	}
 	lock, err := pebble.LockDirectory(meta, vfs.Default)
