@@ -106,10 +106,12 @@ func (o *Options) fill() error {
 }
 
 func (s *Store) openFolder() error {
-	meta, err := filepath.Abs(filepath.Join(s.o.Dir, "meta")) // the lock tells folders apart by name
+	dir, err := filepath.Abs(s.o.Dir) // the lock tells folders apart by name
 	if err != nil {
 		return fmt.Errorf("find the object store's folder %s: %w", s.o.Dir, err)
 	}
+	s.o.Dir = dir
+	meta := filepath.Join(dir, "meta")
 	if err := os.MkdirAll(meta, 0o700); err != nil {
 		return fmt.Errorf("make the object store's folder: %w", err)
 	}
@@ -133,6 +135,10 @@ func (s *Store) openFolder() error {
 
 func (s *Store) loadFolder() (err error) {
 	if s.blobs, err = openBlobs(filepath.Join(s.o.Dir, "blobs")); err != nil {
+		return err
+	}
+	// The folders themselves must last too: a synced file in a folder whose name is lost is lost.
+	if err := errors.Join(syncDir(s.o.Dir), syncDir(filepath.Dir(s.o.Dir))); err != nil {
 		return err
 	}
 	if err := s.blobs.sweep(s.db); err != nil {
