@@ -12,8 +12,9 @@ RACY  := /internal/(engine|access|object/httpwire|localstore)(/|$$)
 # In CI every test runs anew; elsewhere results of unchanged packages come from the cache.
 FRESH := $(if $(filter true,$(CI)),-count=1,)
 FUZZTIME ?= 10s
+SEEDS    ?= 20
 
-.PHONY: help build demo test setup lint unit e2e fuzz bench clean
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +39,12 @@ unit: ## unit, integration and dependency tests, with -race where goroutines sha
 
 e2e: ## whole-product scripts against the real binary
 	go test -count=1 ./e2e
+
+soak: ## the long run: memory of the whole process with 100,000 rows on the embedded store
+	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
+
+chaos: ## the long run: kill -9 at random moments, SEEDS (20) seeds of 20,000 rows each
+	go test -count=1 -timeout 80m -run TestChaos -v ./e2e -chaos.seeds $(SEEDS)
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)

@@ -52,6 +52,7 @@ func (c *devCmd) Run(ctx context.Context, sh *shell) error {
 	if sh.quiet {
 		level = slog.LevelWarn
 	}
+	limitMemory(sh, devMemory, c.Concurrency)
 	o := devOptions{
 		data: c.Data, listen: c.Listen, storeListen: c.StoreListen, restoreDelay: c.RestoreDelay, concurrency: c.Concurrency,
 		accessKey: devAccessKey, secretKey: devSecretKey,
