@@ -20,7 +20,7 @@ type Client struct {
 	o    Options
 	d    *dialect
 	end  endpoint
-	wire exchanger
+	wire *network
 
 	signers sync.Pool    // of signer
 	skew    atomic.Int64 // the store's clock less ours, in nanoseconds
@@ -47,7 +47,7 @@ func Open(o Options) (*Client, error) {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	c := &Client{
-		o: o, d: newDialect(o.Dialect), end: end, wire: newTransport(o),
+		o: o, d: newDialect(o.Dialect), end: end, wire: newNetwork(o),
 		now: time.Now, sleep: sleep, jitter: rand.N[time.Duration],
 	}
 	c.signers.New = func() any { return signer(newV4(string(o.Region))) }

@@ -58,6 +58,7 @@ type request struct {
 
 	stream bool // leave a good answer's body to the caller
 	slow   bool // the answer may come only when the work is done
+	unsure bool // an attempt had no answer, and may have been carried out
 	// once forbids a repeat after an attempt that may have been carried out.
 	once bool
 	// settles names error codes that such an attempt explains: they are then a success with this status.
