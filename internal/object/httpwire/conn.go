@@ -379,6 +379,9 @@ func (b *netBody) trailers() error {
 		if len(line) == 0 {
 			return io.EOF
 		}
+		if err := lowerNames(line); err != nil {
+			return err
+		}
 	}
 	return malformed("too many trailers")
 }

@@ -29,6 +29,7 @@ type head struct {
 	status int
 	header fields
 	keep   bool // the connection may serve another request
+	old    bool // HTTP/1.0
 }
 
 // parseHead reads a head with its closing empty line. It is stricter than it might be (RFC 9112): lines end in CRLF, no
@@ -56,7 +57,7 @@ func parseHead(b []byte) (head, error) {
 	if err != nil {
 		return h, err
 	}
-	h.status, h.keep = status, minor == 1
+	h.status, h.keep, h.old = status, minor == 1, minor == 0
 	h.header = make(fields, 0, lines)
 	for rest != "" {
 		var line string
@@ -145,8 +146,8 @@ func (h *head) framing(method string) (int64, error) {
 	for _, f := range h.header {
 		switch f.name {
 		case "transfer-encoding":
-			if coded || !strings.EqualFold(f.value, "chunked") {
-				return 0, malformed("its transfer encoding is not chunked")
+			if coded || h.old || !strings.EqualFold(f.value, "chunked") {
+				return 0, malformed("its transfer encoding is not chunked, or it is HTTP/1.0")
 			}
 			coded = true
 		case "content-length":
