@@ -3,6 +3,8 @@ package httpwire
 import (
 	"errors"
 	"io"
+
+	"github.com/drover-batch/drover/internal/object"
 )
 
 // response is an answer. Its body must be read to its end or closed.
@@ -13,6 +15,7 @@ type response struct {
 	body   io.ReadCloser
 	data   []byte // the body once read
 	net    netBody
+	copied object.CopyResult // what a copy's answer says
 }
 
 // maxData bounds bodies that are kept in memory: a listing of 1,000 keys of 1,024 bytes, encoded, has 4 MiB.

@@ -107,7 +107,7 @@ func (c *Client) attempt(ctx context.Context, rq *request) (*response, *object.E
 		return a, c.failure(rq, a, a.data)
 	}
 	if rq.check != nil {
-		return a, rq.check(a)
+		return a, rq.check(c, rq, a)
 	}
 	return a, nil
 }
