@@ -2,9 +2,7 @@ package e2e
 
 import (
 	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -69,20 +67,6 @@ type running struct {
 
 type runningKey struct{}
 
-// devProcess is a drover dev in the background.
-type devProcess struct {
-	cmd    *exec.Cmd
-	stderr bytes.Buffer
-}
-
-// end sends a signal and waits for the process.
-func (d *devProcess) end(sig os.Signal) error {
-	if err := d.cmd.Process.Signal(sig); err != nil {
-		return err
-	}
-	return d.cmd.Wait()
-}
-
 // drover-dev [FLAG...]: starts drover dev on free ports, waits for its ready line, and sets READY (the line's JSON),
 // DROVER_SERVER, STORE, ROLE and the AWS_* variables. It ends with the script.
 func droverDev(ts *testscript.TestScript, neg bool, args []string) {
@@ -90,35 +74,16 @@ func droverDev(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || here.dev != nil {
 		ts.Fatalf("usage: drover-dev [FLAG...], one at a time")
 	}
-	d := &devProcess{}
-	d.cmd = exec.Command(binary, append([]string{"dev", "--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0"}, args...)...)
-	d.cmd.Dir = ts.Getenv("WORK")
-	d.cmd.Env = append(os.Environ(), "TMPDIR="+ts.Getenv("WORK"))
-	d.cmd.Stderr = &d.stderr
-	out, err := d.cmd.StdoutPipe()
+	d, err := startDev(ts.Getenv("WORK"), args...)
 	ts.Check(err)
-	ts.Check(d.cmd.Start())
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil {
-		ts.Fatalf("no ready line: %v, %v\n%s", err, d.cmd.Wait(), d.stderr.Bytes())
-	}
 	here.dev = d
 	ts.Defer(func() {
 		if here.dev == d {
 			ts.Check(d.end(syscall.SIGTERM))
 		}
 	})
-	text, ok := strings.CutPrefix(line, "ready ")
-	if !ok {
-		ts.Fatalf("not a ready line: %q", line)
-	}
-	var ready struct{ API, Store, Region, AccessKey, SecretKey, RoleARN string }
-	ts.Check(json.Unmarshal([]byte(text), &ready))
-	for name, value := range map[string]string{
-		"READY": strings.TrimSpace(text), "DROVER_SERVER": ready.API, "STORE": ready.Store, "ROLE": ready.RoleARN,
-		"AWS_ENDPOINT_URL": ready.Store, "AWS_REGION": ready.Region,
-		"AWS_ACCESS_KEY_ID": ready.AccessKey, "AWS_SECRET_ACCESS_KEY": ready.SecretKey,
-	} {
+	ts.Setenv("READY", d.ready.text)
+	for name, value := range d.environ() {
 		ts.Setenv(name, value)
 	}
 }

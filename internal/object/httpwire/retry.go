@@ -24,13 +24,13 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 		return nil, rq.err
 	}
 	rq.finish()
-	var unsure, clockSet bool
+	var clockSet bool
 	for n := 1; ; n++ {
 		a, e := c.attempt(ctx, rq)
 		switch {
 		case e == nil:
 			return a, nil
-		case unsure && slices.Contains(rq.settles, e.Code):
+		case rq.unsure && slices.Contains(rq.settles, e.Code):
 			return &response{status: rq.settledStatus}, nil
 		case ctx.Err() != nil:
 			return a, ended(e, ctx)
@@ -40,8 +40,8 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 			continue
 		}
 		// Only an answer that refuses says that nothing was done.
-		unsure = unsure || e.Class == object.Transient
-		if e.Class == object.Permanent || n >= c.o.MaxAttempts || rq.once && unsure {
+		rq.unsure = rq.unsure || e.Class == object.Transient
+		if e.Class == object.Permanent || n >= c.o.MaxAttempts || rq.once && rq.unsure {
 			return a, e
 		}
 		pause := c.pause(n)
@@ -107,7 +107,7 @@ func (c *Client) attempt(ctx context.Context, rq *request) (*response, *object.E
 		return a, c.failure(rq, a, a.data)
 	}
 	if rq.check != nil {
-		return a, rq.check(a)
+		return a, rq.check(c, rq, a)
 	}
 	return a, nil
 }

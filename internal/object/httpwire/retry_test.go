@@ -123,8 +123,7 @@ func TestRetryThenSuccess(t *testing.T) {
 			w.Header().Set("Retry-After", "7")
 			w.WriteHeader(503)
 		case 3:
-			hj, _, _ := w.(http.Hijacker).Hijack()
-			_ = hj.Close() // no answer at all
+			rawAnswer(w, "HTTP/1.") // broken off
 		default:
 			w.Header().Set("ETag", `"e1"`)
 		}
