@@ -12,7 +12,7 @@ import (
 )
 
 // Keys of the records. One writer each: the API writes job and token, the leader state and plan, the dispatcher cursor,
-// the collector ckpt and progress, a worker its own beat.
+// the collector ckpt and progress, a worker and a node their own beats.
 func jobKey(id job.ID) string      { return "job." + string(id) }
 func stateKey(id job.ID) string    { return "state." + string(id) }
 func planKey(id job.ID) string     { return "plan." + string(id) }
@@ -21,6 +21,7 @@ func ckptKey(id job.ID) string     { return "ckpt." + string(id) }
 func doneKey(id job.ID) string     { return "done." + string(id) }
 func progressKey(id job.ID) string { return "progress." + string(id) }
 func workerKey(id string) string   { return "worker." + id }
+func nodeKey(name string) string   { return "node." + name }
 
 func tokenKey(a job.Account, token string) string {
 	sum := sha256.Sum256([]byte(token))
@@ -50,6 +51,7 @@ type jobRecord struct {
 // stateRecord is what is: written by the job's leader only.
 type stateRecord struct {
 	Epoch          uint64 // grows with each leader; a leader whose write conflicts is one no more
+	Leader         string // the node that leads the job, as long as its beat goes on
 	Status         job.Status
 	Since          time.Time
 	Reason         string
