@@ -108,11 +108,83 @@ func tryOddKeys(t *testing.T, o oddStore, dialect httpwire.Dialect) {
 	if got := listedKeys(t, sdk, target); !slices.Equal(got, want) {
 		t.Errorf("%s: listed\n%q\nwant\n%q", dialect, got, want)
 	}
-	for _, k := range oddKeys {
-		apply(&operation.Delete{}, target, k)
-	}
+	deleteAll(t, driver, target)
 	if got := listedKeys(t, sdk, target); len(got) != 0 {
 		t.Errorf("%s: after deleting all: %q", dialect, got)
+	}
+}
+
+// deleteAll deletes the odd keys as a job does: as many by one call as may be.
+func deleteAll(t *testing.T, driver *httpwire.Client, bucket string) {
+	t.Helper()
+	var tasks []operation.Task
+	for _, k := range append([]string{"not there", "k"}, oddKeys...) { // one stands there twice
+		tasks = append(tasks, operation.Task{Entry: job.Entry{Bucket: job.Bucket(bucket), Key: job.Key(k)}})
+	}
+	for i, o := range new(operation.Delete).ApplyAll(t.Context(), driver, tasks) {
+		if o.Status != job.TaskSucceeded || o.HTTPStatus != 204 {
+			t.Errorf("delete of %.60q: %+v", tasks[i].Entry.Key, o)
+		}
+	}
+}
+
+// TestDeletesKeepTheRulesOfVersions deletes with and without version ids in a bucket with versions, twice.
+func TestDeletesKeepTheRulesOfVersions(t *testing.T) {
+	t.Parallel()
+	s, err := localstore.Open(t.Context(), localstore.Options{
+		Dir: t.TempDir(), AccessKey: matrixAccess, SecretKey: matrixSecret, Region: "ap-test",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sdk := matrixS3(s)
+	for _, dialect := range []httpwire.Dialect{httpwire.S3, httpwire.COS} {
+		bucket := "versions-" + string(dialect) + "-1250000000"
+		if _, err := sdk.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := sdk.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
+			Bucket: &bucket, VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		driver, err := httpwire.Open(httpwire.Options{
+			Endpoint: s.URL(), Dialect: dialect, Region: "ap-test",
+			Credentials: func(context.Context) (httpwire.Credentials, error) {
+				return httpwire.Credentials{AccessKey: matrixAccess, SecretKey: matrixSecret}, nil
+			},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer driver.Close()
+		var tasks []operation.Task
+		for _, k := range []string{"marked", "removed", "cr\rin it"} {
+			out, err := sdk.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &k, Body: strings.NewReader(k)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := job.Entry{Bucket: job.Bucket(bucket), Key: job.Key(k)}
+			if k == "removed" {
+				e.Version = job.Version(*out.VersionId)
+			}
+			tasks = append(tasks, operation.Task{Entry: e})
+		}
+		for _, repeat := range []bool{false, true} {
+			for i := range tasks {
+				tasks[i].Repeat = repeat
+			}
+			for i, o := range new(operation.Delete).ApplyAll(t.Context(), driver, tasks) {
+				if o.Status != job.TaskSucceeded {
+					t.Errorf("%s: delete of %q, again %v: %+v", dialect, tasks[i].Entry.Key, repeat, o)
+				}
+			}
+		}
+		list, err := sdk.ListObjectVersions(t.Context(), &s3.ListObjectVersionsInput{Bucket: &bucket})
+		if err != nil || len(list.Versions) != 2 || len(list.DeleteMarkers) != 2 {
+			t.Errorf("%s: %d versions and %d markers are left, want 2 and 2 (%v)", dialect, len(list.Versions), len(list.DeleteMarkers), err)
+		}
 	}
 }
 
