@@ -64,7 +64,7 @@ type Report struct {
 
 // Operation is what a job does to each object. The operation package holds all of them; the domain needs only this.
 type Operation interface {
-	// Name is copy, restore, delete or tagging.
+	// Name is copy, restore, delete, tagging or acl.
 	Name() string
 	// Validate checks every parameter; its errors carry InvalidArgument and the field's name.
 	Validate() error
