@@ -217,7 +217,7 @@ func (e *Engine) housekeeping(ctx context.Context) error {
 	}
 }
 
-// forget removes a finished job's record and its token.
+// forget removes a finished job's record, its tags and its token.
 func (e *Engine) forget(ctx context.Context, id job.ID) error {
 	r, err := e.o.Carrier.Get(ctx, Done, doneKey(id))
 	if errors.Is(err, ErrNotFound) {
@@ -231,6 +231,9 @@ func (e *Engine) forget(ctx context.Context, id job.ID) error {
 		return err
 	}
 	if err := e.o.Carrier.Delete(ctx, Done, doneKey(id)); err != nil {
+		return err
+	}
+	if err := e.o.Carrier.Delete(ctx, Jobs, tagsKey(id)); err != nil {
 		return err
 	}
 	return e.o.Carrier.Delete(ctx, Jobs, tokenKey(d.Job.Spec.Account, d.Job.Spec.Token))
