@@ -179,10 +179,12 @@ func pickParts(stored []*partRecord, chosen []chosenPart) ([]*partRecord, error)
 		if at < 0 || stored[at].ETag != want.ETag {
 			return nil, errInvalidPart
 		}
-		if i < len(chosen)-1 && stored[at].Segment.Size < minPartSize {
+		out = append(out, stored[at])
+	}
+	for _, p := range out[:len(out)-1] {
+		if p.Segment.Size < minPartSize {
 			return nil, errEntityTooSmall
 		}
-		out = append(out, stored[at])
 	}
 	return out, nil
 }

@@ -19,7 +19,7 @@ func (c *call) createUpload() error {
 			return errInvalidRequest.because("The checksum algorithm %q is unknown.", u.Algorithm)
 		}
 		switch kind := c.header("Checksum-Type"); {
-		case kind == "FULL_OBJECT" && strings.HasPrefix(u.Algorithm, "sha"), kind == "COMPOSITE" && u.Algorithm == "crc64nvme":
+		case kind == "FULL_OBJECT" && !strings.HasPrefix(u.Algorithm, "crc"), kind == "COMPOSITE" && u.Algorithm == "crc64nvme":
 			return errInvalidRequest.because("The %s checksum type cannot be used with the %s checksum algorithm.", kind, u.Algorithm)
 		default:
 			u.Composite = kind == "COMPOSITE" || kind == "" && u.Algorithm != "crc64nvme"

@@ -102,6 +102,8 @@ type checksumsOut struct {
 	CRC64NVME string `xml:"ChecksumCRC64NVME,omitempty"`
 	SHA1      string `xml:"ChecksumSHA1,omitempty"`
 	SHA256    string `xml:"ChecksumSHA256,omitempty"`
+	SHA512    string `xml:"ChecksumSHA512,omitempty"`
+	MD5       string `xml:"ChecksumMD5,omitempty"`
 	Type      string `xml:"ChecksumType,omitempty"`
 }
 
@@ -121,6 +123,10 @@ func (s *checksum) elements() checksumsOut {
 		out.SHA1 = s.Value
 	case "sha256":
 		out.SHA256 = s.Value
+	case "sha512":
+		out.SHA512 = s.Value
+	case "md5":
+		out.MD5 = s.Value
 	}
 	out.Type = s.kind()
 	return out

@@ -74,8 +74,9 @@ func Run(t *testing.T, open func(t *testing.T) Fixture) {
 		{"a cancelled call ends", (*suite).cancelled},
 	} {
 		t.Run(v.name, func(t *testing.T) {
+			f := open(t)
 			t.Parallel()
-			v.test(&suite{T: t, Fixture: open(t), ctx: t.Context()})
+			v.test(&suite{T: t, Fixture: f, ctx: t.Context()})
 		})
 	}
 }
