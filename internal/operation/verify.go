@@ -71,10 +71,10 @@ func (w *copying) verify(ctx context.Context, made object.CopyResult) (note stri
 	wrong := w.differences(info)
 	tags, err := readTags(ctx, w.target, r)
 	switch {
-	case err != nil && (unknown(ctx, err) || object.CodeOf(err) == object.CodeAccessDenied):
-		return "", during(doing, err)
-	case err != nil:
+	case err != nil && object.StatusOf(err) == 200:
 		wrong = append(wrong, "its tags cannot be read")
+	case err != nil:
+		return "", during(doing, err)
 	case !sameTags(tags, w.tags):
 		wrong = append(wrong, fmt.Sprintf("its tags are %s, not %s", tagList(tags), tagList(w.tags)))
 	}
