@@ -84,5 +84,5 @@ func (v *Verifier) principal(accessKey string) (Principal, error) {
 // mismatch is the one answer to a signature that differs. It does not say which part did: the server cannot know.
 func mismatch(host string) error {
 	return job.Errorf(job.BadSignature,
-		"The signature of the request does not match: check the secret key, and that no proxy changes the Host (%q arrived here), the path, the query or a signed header.", host)
+		"The signature of the request does not match: check the secret key, and that no proxy changes the Host (%.64q arrived here), the path, the query or a signed header.", host)
 }

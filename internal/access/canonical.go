@@ -83,7 +83,7 @@ func signedHeaders(r *http.Request, names []string) (map[string][]string, error)
 	for _, name := range names {
 		vs := headerValues(r, name)
 		if len(vs) == 0 {
-			return nil, job.Errorf(job.BadSignature, "The signature covers the header %q, which did not arrive: send it, and check that no proxy takes it out.", name)
+			return nil, job.Errorf(job.BadSignature, "The signature covers the header %.64q, which did not arrive: send it, and check that no proxy takes it out.", name)
 		}
 		headers[name] = vs
 	}

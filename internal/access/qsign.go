@@ -153,7 +153,7 @@ func (a qAuthorization) httpString(r *http.Request, params []pair) (string, erro
 	}
 	for _, name := range a.params {
 		if !slices.ContainsFunc(ps, func(p pair) bool { return strings.ToLower(escape(p.name)) == name }) {
-			return "", job.Errorf(job.BadSignature, "The signature covers the parameter %q, which did not arrive: send it in the query.", name)
+			return "", job.Errorf(job.BadSignature, "The signature covers the parameter %.64q, which did not arrive: send it in the query.", name)
 		}
 	}
 	return strings.ToLower(r.Method) + "\n" + r.URL.Path + "\n" + qPairs(ps) + "\n" + qPairs(hs) + "\n", nil

@@ -138,7 +138,7 @@ func (v *Verifier) v4Date(r *http.Request, a v4Authorization) (time.Time, error)
 		return time.Time{}, job.Errorf(job.AccessDenied, "The request has no time that can be read: send x-amz-date like 20260102T150405Z, and sign it.")
 	}
 	if !slices.Contains(a.headers, name) {
-		return time.Time{}, job.Errorf(job.AccessDenied, "The signature does not cover the header %q: sign it with the others.", name)
+		return time.Time{}, job.Errorf(job.AccessDenied, "The signature does not cover the header %.64q: sign it with the others.", name)
 	}
 	if when.UTC().Format("20060102") != a.date {
 		return time.Time{}, job.Errorf(job.BadSignature, "The date in the credential scope is not the day of %s: sign both with one time.", name)
@@ -174,7 +174,7 @@ func payloadHash(r *http.Request, body []byte) (string, error) {
 func (a v4Authorization) canonicalRequest(r *http.Request, params []pair, payload string) (string, error) {
 	for name := range r.Header {
 		if l := strings.ToLower(name); strings.HasPrefix(l, "x-amz-") && !slices.Contains(a.headers, l) {
-			return "", job.Errorf(job.AccessDenied, "The signature does not cover the header %q: sign every x-amz-* header.", l)
+			return "", job.Errorf(job.AccessDenied, "The signature does not cover the header %.64q: sign every x-amz-* header.", l)
 		}
 	}
 	headers, err := signedHeaders(r, a.headers)

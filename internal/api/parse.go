@@ -34,5 +34,5 @@ func ParseRole(field, arn string) (job.Role, error) {
 			return job.Role{ARN: arn, Account: account, Name: name}, nil
 		}
 	}
-	return job.Role{}, job.FieldErrorf(field, "%q is not a role; write it like qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole.", arn)
+	return job.Role{}, job.FieldErrorf(field, "%.64q is not a role; write it like qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole.", arn)
 }

@@ -52,7 +52,6 @@ type collector struct {
 	shown    time.Time
 	replay   *pending // a segment to be written again
 
-	closeNow atomic.Bool
 	barriers chan *barrier
 	waiting  []*barrier
 	failing  chan job.Failure // at most one: the job cannot go on

@@ -120,12 +120,16 @@ func layoutOf(o Options) layout {
 	short, appID := splitAppID(o.SourceBucket, o.AppID)
 	if appID == "" {
 		base := o.Prefix + string(o.SourceBucket) + "/" + o.ConfigID + "/"
-		return layout{full: true, bucket: string(o.SourceBucket), destBucket: string(o.DestBucket), columns: columns,
-			data: base + "data/", manifest: base + o.Now.Format("2006-01-02-15-04") + "/"}
+		return layout{
+			full: true, bucket: string(o.SourceBucket), destBucket: string(o.DestBucket), columns: columns,
+			data: base + "data/", manifest: base + o.Now.Format("2006-01-02-15-04") + "/",
+		}
 	}
 	base := o.Prefix + appID + "/" + short + "/" + o.ConfigID + "/"
-	l := layout{appID: appID, bucket: short, columns: append([]string{"Appid"}, columns...),
-		data: base, manifest: base + o.Now.Format("20060102") + "/"}
+	l := layout{
+		appID: appID, bucket: short, columns: append([]string{"Appid"}, columns...),
+		data: base, manifest: base + o.Now.Format("20060102") + "/",
+	}
 	l.destBucket, l.destAppID = splitAppID(o.DestBucket, "")
 	return l
 }
@@ -163,14 +167,20 @@ func (w *writer) finish(ctx context.Context) (Result, error) {
 		return Result{}, err
 	}
 	etag := strings.Trim(r.ETag, `"`)
-	return Result{ManifestKey: k, ETag: etag, Rows: w.rows, Files: len(w.files),
-		Manifest: job.Manifest{Format: job.FormatInventory,
-			Location: job.Location{Region: w.o.Region, Bucket: w.o.DestBucket, Key: k, ETag: etag}}}, nil
+	return Result{
+		ManifestKey: k, ETag: etag, Rows: w.rows, Files: len(w.files),
+		Manifest: job.Manifest{
+			Format:   job.FormatInventory,
+			Location: job.Location{Region: w.o.Region, Bucket: w.o.DestBucket, Key: k, ETag: etag},
+		},
+	}, nil
 }
 
 func (w *writer) put(ctx context.Context, k job.Key, body []byte, contentType string) (object.PutResult, error) {
-	r, err := w.dst.Put(ctx, object.PutRequest{Bucket: w.o.DestBucket, Key: k, Body: bytes.NewReader(body), Size: int64(len(body)),
-		Meta: object.Metadata{ContentType: contentType}})
+	r, err := w.dst.Put(ctx, object.PutRequest{
+		Bucket: w.o.DestBucket, Key: k, Body: bytes.NewReader(body), Size: int64(len(body)),
+		Meta: object.Metadata{ContentType: contentType},
+	})
 	if err != nil {
 		return r, fmt.Errorf("store %s/%s: %w", w.o.DestBucket, k, err)
 	}

@@ -107,8 +107,10 @@ func TestWhatIsWrittenCanBeRead(t *testing.T) {
 		}
 		var want []job.Entry
 		for i := range rapid.IntRange(0, 30).Draw(t, "rows") {
-			e := object.ListEntry{Key: job.Key(rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "key")), Size: rapid.Int64Range(0, 1<<40).Draw(t, "size"),
-				ETag: rapid.SampledFrom([]string{"0a1b", "0a1b-3"}).Draw(t, "etag"), Class: "STANDARD", LastModified: now}
+			e := object.ListEntry{
+				Key: job.Key(rapid.SliceOfN(rapid.Byte(), 1, 20).Draw(t, "key")), Size: rapid.Int64Range(0, 1<<40).Draw(t, "size"),
+				ETag: rapid.SampledFrom([]string{"0a1b", "0a1b-3"}).Draw(t, "etag"), Class: "STANDARD", LastModified: now,
+			}
 			w := job.Entry{Row: int64(i), Bucket: o.SourceBucket, Key: e.Key, Size: e.Size, ETag: e.ETag, Class: e.Class}
 			if o.Versions {
 				e.Version = job.Version(rapid.SampledFrom([]string{"null", "v1", "MTg0"}).Draw(t, "version"))

@@ -158,8 +158,10 @@ func (w *writer) flush(ctx context.Context) error {
 	}
 	sum := hex.EncodeToString(s.sum.Sum(nil))
 	f := dataFile{key: w.layout.data + w.name(sum) + ".csv.gz", size: size, md5: sum}
-	_, err = w.dst.Put(ctx, object.PutRequest{Bucket: w.o.DestBucket, Key: job.Key(f.key), Body: s.temp, Size: size,
-		Meta: object.Metadata{ContentType: "application/gzip"}})
+	_, err = w.dst.Put(ctx, object.PutRequest{
+		Bucket: w.o.DestBucket, Key: job.Key(f.key), Body: s.temp, Size: size,
+		Meta: object.Metadata{ContentType: "application/gzip"},
+	})
 	if err != nil {
 		return fmt.Errorf("store %s/%s: %w", w.o.DestBucket, f.key, err)
 	}
@@ -224,9 +226,11 @@ func (w *writer) manifestJSON() ([]byte, error) {
 			files = append(files, newFile{f.key, strconv.FormatInt(f.size, 10), f.md5})
 		}
 		count, size := strconv.FormatInt(w.rows, 10), strconv.FormatInt(w.size, 10)
-		m = newJSON{SourceAppID: l.appID, SourceBucket: l.bucket, DestinationAppID: l.destAppID, DestinationBucket: l.destBucket,
+		m = newJSON{
+			SourceAppID: l.appID, SourceBucket: l.bucket, DestinationAppID: l.destAppID, DestinationBucket: l.destBucket,
 			FileFormat: "CSV", ListObjectCount: count, ListStorageSize: size, FilterObjectCount: count, FilterStorageSize: size,
-			FileSchema: schema, Files: files}
+			FileSchema: schema, Files: files,
+		}
 	}
 	b, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {

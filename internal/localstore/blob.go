@@ -46,7 +46,7 @@ type body struct {
 
 func openBlobs(dir string) (*blobs, error) {
 	for i := range 256 {
-		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprintf("%02x", i)), 0o755); err != nil {
+		if err := os.MkdirAll(filepath.Join(dir, fmt.Sprintf("%02x", i)), 0o700); err != nil {
 			return nil, err
 		}
 	}
@@ -100,7 +100,7 @@ func (b *blobs) stage(r io.Reader, sums ...hash.Hash) (*body, error) {
 
 // write makes a blob's file, synced together with its folder.
 func (b *blobs) write(id string, r io.Reader) (n int64, err error) {
-	f, err := os.OpenFile(b.path(id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(b.path(id), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return 0, err
 	}

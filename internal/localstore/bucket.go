@@ -16,31 +16,27 @@ func (s *Store) loadBuckets() error {
 		return err
 	}
 	defer it.Close()
+	buckets := map[string]*bucketRecord{}
 	for ok := it.First(); ok; ok = it.Next() {
 		b, err := decode[bucketRecord](it.Value())
 		if err != nil {
 			return err
 		}
-		s.buckets[string(it.Key()[1:])] = b
+		buckets[string(it.Key()[1:])] = b
 	}
+	s.buckets.Store(&buckets)
 	return it.Error()
 }
 
 func (s *Store) bucket(name string) (*bucketRecord, error) {
-	s.bucketMu.RLock()
-	defer s.bucketMu.RUnlock()
-	if b, ok := s.buckets[name]; ok {
+	if b, ok := (*s.buckets.Load())[name]; ok {
 		return b, nil
 	}
 	return nil, errNoSuchBucket
 }
 
 // bucketNames lists the buckets in order.
-func (s *Store) bucketNames() []string {
-	s.bucketMu.RLock()
-	defer s.bucketMu.RUnlock()
-	return slices.Sorted(maps.Keys(s.buckets))
-}
+func (s *Store) bucketNames() []string { return slices.Sorted(maps.Keys(*s.buckets.Load())) }
 
 func (s *Store) createBucket(name, region string, acl *aclRecord) error {
 	if !validBucketName(name) {
@@ -48,7 +44,7 @@ func (s *Store) createBucket(name, region string, acl *aclRecord) error {
 	}
 	s.bucketMu.Lock()
 	defer s.bucketMu.Unlock()
-	if _, ok := s.buckets[name]; ok {
+	if _, err := s.bucket(name); err == nil {
 		return errBucketOwned
 	}
 	return s.storeBucket(name, &bucketRecord{Region: region, Created: s.now().UTC(), ACL: acl})
@@ -58,9 +54,9 @@ func (s *Store) createBucket(name, region string, acl *aclRecord) error {
 func (s *Store) updateBucket(name string, f func(*bucketRecord)) error {
 	s.bucketMu.Lock()
 	defer s.bucketMu.Unlock()
-	old, ok := s.buckets[name]
-	if !ok {
-		return errNoSuchBucket
+	old, err := s.bucket(name)
+	if err != nil {
+		return err
 	}
 	b := *old
 	f(&b)
@@ -71,16 +67,28 @@ func (s *Store) storeBucket(name string, b *bucketRecord) error {
 	if err := s.db.Set(bucketRow(name), encode(b), pebble.Sync); err != nil {
 		return err
 	}
-	s.buckets[name] = b
+	s.showBucket(name, b)
 	return nil
+}
+
+// showBucket replaces a bucket's record in memory, or with nil takes it out. Readers hold no lock: they see the old map or
+// the new one.
+func (s *Store) showBucket(name string, b *bucketRecord) {
+	next := maps.Clone(*s.buckets.Load())
+	if b == nil {
+		delete(next, name)
+	} else {
+		next[name] = b
+	}
+	s.buckets.Store(&next)
 }
 
 // deleteBucket removes a bucket that holds no version of anything, together with its unfinished uploads.
 func (s *Store) deleteBucket(name string) error {
 	s.bucketMu.Lock()
 	defer s.bucketMu.Unlock()
-	if _, ok := s.buckets[name]; !ok {
-		return errNoSuchBucket
+	if _, err := s.bucket(name); err != nil {
+		return err
 	}
 	rows := bucketPrefix(kindVersion, name)
 	it, err := s.db.NewIter(&pebble.IterOptions{LowerBound: rows, UpperBound: prefixEnd(rows)})
@@ -108,7 +116,7 @@ func (s *Store) deleteBucket(name string) error {
 	if err := s.commit(c); err != nil {
 		return err
 	}
-	delete(s.buckets, name)
+	s.showBucket(name, nil)
 	return nil
 }
 

@@ -9,6 +9,8 @@
 // Addressing: a request signed with q-sign takes its bucket from the first label of Host. A SigV4 request does so when
 // its Host is `<bucket>.s3.…`, `<bucket>.cos.…` or `<bucket>.localhost`, and takes it from the path otherwise.
 //
+// Keys with control characters survive only in listings with encoding-type=url: XML 1.0 cannot carry them.
+//
 // It leaves to others, and answers 501 NotImplemented to: bucket policies, object lock, life cycle rules, inventory
 // configuration, CORS, websites, SSE-C, SSE-KMS and browser form uploads. There is one account; anonymous requests are
 // refused, so access lists are kept and shown but open nothing.

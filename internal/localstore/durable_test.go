@@ -332,6 +332,34 @@ func TestWritersOfOneKeyLeaveOneWhole(t *testing.T) {
 	}
 }
 
+// A request must not wait for a bucket's change that waits for the request.
+func TestBucketsChangeWhileObjectsAreWritten(t *testing.T) {
+	t.Parallel()
+	c, s := setup(t, localstore.Options{})
+	put(t, c, "k", "x")
+	id := startUpload(t, c, "k")
+	var wg sync.WaitGroup
+	for w := range 8 {
+		wg.Go(func() {
+			c := client(s)
+			name := aws.String(fmt.Sprintf("other-%d", w))
+			for range 20 {
+				_, err1 := c.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: name})
+				_, err2 := c.PutObjectAcl(t.Context(), &s3.PutObjectAclInput{Bucket: bucket, Key: aws.String("k"), ACL: types.ObjectCannedACLPrivate})
+				_, err3 := c.CopyObject(t.Context(), copyInput(fmt.Sprintf("to-%d", w), "k"))
+				_, err4 := c.UploadPart(t.Context(), &s3.UploadPartInput{
+					Bucket: bucket, Key: aws.String("k"), UploadId: id, PartNumber: aws.Int32(int32(w + 1)), Body: strings.NewReader("x"),
+				})
+				_, err5 := c.DeleteBucket(t.Context(), &s3.DeleteBucketInput{Bucket: name})
+				if err := errors.Join(err1, err2, err3, err4, err5); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func TestCloseLeavesNothingRunning(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	s := must(localstore.Open(t.Context(), localstore.Options{Dir: t.TempDir(), AccessKey: testAccess, SecretKey: testSecret}))(t)

@@ -96,7 +96,6 @@ func (c *call) route() func(*call) error {
 			return r.serve
 		}
 	}
-	c.op = "-"
 	if c.r.Method == http.MethodPost {
 		unknown = errNotImplemented // a form's upload
 	}

@@ -55,7 +55,7 @@ type call struct {
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.calls.Add(1)
 	defer s.calls.Done()
-	c := &call{s: s, w: w, r: r, d: dialectS3, id: newRequestID(), at: time.Now()}
+	c := &call{s: s, w: w, r: r, d: dialectS3, id: newRequestID(), at: time.Now(), op: "-"}
 	if isQSign(r) {
 		c.d = dialectCOS
 	}
@@ -219,9 +219,6 @@ func (c *call) fail(err error) {
 	if c.r.Method == http.MethodHead || e.status == http.StatusNotModified {
 		c.done(e.status)
 		return
-	}
-	if c.op == "" {
-		c.op = "-"
 	}
 	out := errorOut{Code: e.code, Message: e.message, Resource: c.r.URL.Path, RequestID: c.id}
 	if c.d.cos() {

@@ -235,3 +235,37 @@ func TestCRCsOfPartsCombine(t *testing.T) {
 		}
 	})
 }
+
+func FuzzAuthorization(f *testing.F) {
+	f.Add("AWS4-HMAC-SHA256 Credential=ak/20130524/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=00", "")
+	f.Add("q-sign-algorithm=sha1&q-ak=ak&q-sign-time=1;2&q-key-time=1;2&q-header-list=host&q-url-param-list=&q-signature=00", "")
+	f.Add("", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/20130524/r/s3/aws4_request&X-Amz-Date=20130524T000000Z&X-Amz-Expires=1&X-Amz-Signature=0")
+	f.Add("", "q-sign-algorithm=sha1&q-sign-time=1;2&q-key-time=1;2&q-header-list=%zz")
+	at := time.Date(2013, 5, 24, 0, 0, 0, 0, time.UTC)
+	secretOf := func(string) (string, bool) { return "secret", true }
+	f.Fuzz(func(t *testing.T, header, query string) {
+		r := &http.Request{Method: http.MethodGet, URL: &url.URL{Path: "/b/k", RawQuery: query}, Host: "h", Header: http.Header{
+			"Authorization": {header}, "X-Amz-Date": {"20130524T000000Z"}, "X-Amz-Content-Sha256": {unsignedPayload},
+		}}
+		var keys signingKeys
+		if _, err := verifySigV4(r, &keys, secretOf, at); err == nil {
+			t.Fatalf("%q, %q passes as SigV4", header, query)
+		}
+		if err := verifyQSign(r, secretOf, time.Unix(1, 0)); err == nil {
+			t.Fatalf("%q, %q passes as q-sign", header, query)
+		}
+	})
+}
+
+func FuzzGrantees(f *testing.F) {
+	f.Add(`id="a", uri="b"`)
+	f.Add(`id=`)
+	f.Fuzz(func(t *testing.T, text string) {
+		grants, err := parseGrantees(text, permRead)
+		for _, g := range grants {
+			if err == nil && g.ID == "" && g.URI == "" {
+				t.Fatalf("%q gives %v", text, grants)
+			}
+		}
+	})
+}

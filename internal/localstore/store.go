@@ -45,8 +45,8 @@ type Store struct {
 	lastSeq atomic.Uint64
 	log     *callLog
 
-	bucketMu sync.RWMutex // held for reading by every write of an object
-	buckets  map[string]*bucketRecord
+	bucketMu sync.RWMutex // held by every write: of an object for reading, of a bucket for writing
+	buckets  atomic.Pointer[map[string]*bucketRecord]
 
 	server  *http.Server
 	url     string
@@ -63,7 +63,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.fill(); err != nil {
 		return nil, err
 	}
-	s := &Store{o: o, keys: stripes{seed: maphash.MakeSeed()}, buckets: map[string]*bucketRecord{}, served: make(chan struct{})}
+	s := &Store{o: o, keys: stripes{seed: maphash.MakeSeed()}, served: make(chan struct{})}
 	s.log = newCallLog(o.CallLog)
 	if err := s.openFolder(); err != nil {
 		return nil, err
@@ -106,11 +106,13 @@ func (o *Options) fill() error {
 }
 
 func (s *Store) openFolder() error {
-	meta, err := filepath.Abs(filepath.Join(s.o.Dir, "meta")) // the lock tells folders apart by name
+	dir, err := filepath.Abs(s.o.Dir) // the lock tells folders apart by name
 	if err != nil {
 		return fmt.Errorf("find the object store's folder %s: %w", s.o.Dir, err)
 	}
-	if err := os.MkdirAll(meta, 0o755); err != nil {
+	s.o.Dir = dir
+	meta := filepath.Join(dir, "meta")
+	if err := os.MkdirAll(meta, 0o700); err != nil {
 		return fmt.Errorf("make the object store's folder: %w", err)
 	}
 	lock, err := pebble.LockDirectory(meta, vfs.Default)
@@ -133,6 +135,10 @@ func (s *Store) openFolder() error {
 
 func (s *Store) loadFolder() (err error) {
 	if s.blobs, err = openBlobs(filepath.Join(s.o.Dir, "blobs")); err != nil {
+		return err
+	}
+	// The folders themselves must last too: a synced file in a folder whose name is lost is lost.
+	if err := errors.Join(syncDir(s.o.Dir), syncDir(filepath.Dir(s.o.Dir))); err != nil {
 		return err
 	}
 	if err := s.blobs.sweep(s.db); err != nil {

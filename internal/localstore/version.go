@@ -149,9 +149,9 @@ func (c *change) removeVersion(bucket string, v *version) error {
 func (s *Store) inKey(bucket, key string, f func(*bucketRecord, *change) error) error {
 	s.bucketMu.RLock()
 	defer s.bucketMu.RUnlock()
-	b, ok := s.buckets[bucket]
-	if !ok {
-		return errNoSuchBucket
+	b, err := s.bucket(bucket)
+	if err != nil {
+		return err
 	}
 	lock := s.keys.of(bucket, key)
 	lock.Lock()

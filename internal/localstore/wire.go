@@ -36,18 +36,22 @@ type bucketOut struct {
 }
 
 type createBucketIn struct {
+	XMLName            xml.Name `xml:"CreateBucketConfiguration"`
 	LocationConstraint string
 }
 
 type versioningConfig struct {
-	Status string `xml:",omitempty"`
+	XMLName xml.Name `xml:"VersioningConfiguration"`
+	Status  string   `xml:",omitempty"`
 }
 
 type taggingDoc struct {
-	Tags []tag `xml:"TagSet>Tag"`
+	XMLName xml.Name `xml:"Tagging"`
+	Tags    []tag    `xml:"TagSet>Tag"`
 }
 
 type restoreIn struct {
+	XMLName  xml.Name `xml:"RestoreRequest"`
 	Days     string
 	Glacier  tierIn `xml:"GlacierJobParameters"`
 	CAS      tierIn `xml:"CASJobParameters"`
@@ -59,7 +63,8 @@ type tierIn struct {
 }
 
 type accessControlPolicyIn struct {
-	Grants []struct {
+	XMLName xml.Name `xml:"AccessControlPolicy"`
+	Grants  []struct {
 		Grantee struct {
 			ID          string
 			URI         string
@@ -141,6 +146,7 @@ func (s *checksum) kind() string {
 }
 
 type deleteIn struct {
+	XMLName xml.Name `xml:"Delete"`
 	Quiet   bool
 	Objects []deleteObjectIn `xml:"Object"`
 }
@@ -246,7 +252,8 @@ type initiateOut struct {
 }
 
 type completeIn struct {
-	Parts []struct {
+	XMLName xml.Name `xml:"CompleteMultipartUpload"`
+	Parts   []struct {
 		PartNumber int
 		ETag       string
 	} `xml:"Part"`

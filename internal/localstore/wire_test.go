@@ -220,6 +220,15 @@ func TestStreamedBodiesWithTrailers(t *testing.T) {
 			}
 		})
 	}
+	// Clients that do not know the framing's length send it in HTTP's own chunks.
+	r := request(t, http.MethodPut, s.URL()+"/"+*bucket+"/framed", framed("NhCmhg=="))
+	r.ContentLength = -1
+	r.Header.Set("Content-Encoding", "aws-chunked")
+	r.Header.Set("X-Amz-Trailer", "x-amz-checksum-crc32")
+	r.Header.Set("X-Amz-Decoded-Content-Length", "5")
+	if status, body := send(t, r, "STREAMING-UNSIGNED-PAYLOAD-TRAILER", time.Now()); status != 200 {
+		t.Errorf("answer is %d %s", status, body)
+	}
 	text, out := get(t, c, "framed")
 	if text != "hello" || out.ContentEncoding != nil {
 		t.Errorf("the object is %q, encoded %q", text, aws.ToString(out.ContentEncoding))

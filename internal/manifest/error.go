@@ -68,8 +68,10 @@ func unreadable(n Name, err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	return &Error{Code: CodeUnreadable, File: n.String(), Err: err,
-		Message: "it cannot be read; check that it exists and that the job's role may read it"}
+	return &Error{
+		Code: CodeUnreadable, File: n.String(), Err: err,
+		Message: "it cannot be read; check that it exists and that the job's role may read it",
+	}
 }
 
 func fileChanged(n Name, what string) error {

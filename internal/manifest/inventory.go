@@ -74,8 +74,10 @@ func parseInventory(n Name, b []byte) (*inventory, error) {
 	}
 	var m inventoryJSON
 	if err := json.Unmarshal(bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")), &m); err != nil {
-		return nil, &Error{Code: CodeInvalidContent, File: file, Err: err,
-			Message: "it is no manifest.json of an inventory report; name that file, not a data file of it"}
+		return nil, &Error{
+			Code: CodeInvalidContent, File: file, Err: err,
+			Message: "it is no manifest.json of an inventory report; name that file, not a data file of it",
+		}
 	}
 	if !strings.EqualFold(m.FileFormat, "CSV") {
 		return nil, bad("fileFormat", "%s is not supported; make the inventory as CSV", quoted([]byte(m.FileFormat)))
@@ -141,8 +143,10 @@ func (s *stated) locate(ctx context.Context, o Opener) error {
 			return unreadable(Name{Path: p}, err)
 		}
 	}
-	return &Error{Code: CodeUnreadable, File: Name{Path: s.name.Path}.String(), Field: "files", Err: fs.ErrNotExist,
-		Message: "its data file " + quoted([]byte(k)) + " lies neither beside it nor under a folder above it; download it too"}
+	return &Error{
+		Code: CodeUnreadable, File: Name{Path: s.name.Path}.String(), Field: "files", Err: fs.ErrNotExist,
+		Message: "its data file " + quoted([]byte(k)) + " lies neither beside it nor under a folder above it; download it too",
+	}
 }
 
 // readInventory reads the manifest.json that a job names.
@@ -157,8 +161,10 @@ func readInventory(ctx context.Context, o Opener, l job.Location) (*inventory, e
 		return nil, err
 	}
 	if f.Size > maxManifestJSON {
-		return nil, &Error{Code: CodeInvalidContent, File: f.Name.String(),
-			Message: fmt.Sprintf("it is %d bytes long, too long for a manifest.json; name that file, not a data file of it", f.Size)}
+		return nil, &Error{
+			Code: CodeInvalidContent, File: f.Name.String(),
+			Message: fmt.Sprintf("it is %d bytes long, too long for a manifest.json; name that file, not a data file of it", f.Size),
+		}
 	}
 	b, err := io.ReadAll(src)
 	if err != nil {
@@ -177,7 +183,9 @@ func (f *File) checkETag(want string) error {
 	if want == "" || want == f.ETag {
 		return nil
 	}
-	return &Error{Code: CodeETagMismatch, File: f.Name.String(), Field: "ETag",
+	return &Error{
+		Code: CodeETagMismatch, File: f.Name.String(), Field: "ETag",
 		Message: fmt.Sprintf("its ETag is %s, but the job names %s; it was replaced: create a new job with the present ETag",
-			quoted([]byte(f.ETag)), quoted([]byte(want)))}
+			quoted([]byte(f.ETag)), quoted([]byte(want))),
+	}
 }

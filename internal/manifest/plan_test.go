@@ -70,8 +70,10 @@ func (d *drawn) file(t *rapid.T) []byte {
 		}
 		d.rows = append(d.rows, e)
 		raw := rapid.Bool().Draw(t, "quoted")
-		for i, v := range []string{string(e.Bucket), escape(string(e.Key)), string(e.Version), fmt.Sprint(e.DeleteMarker),
-			fmt.Sprint(e.Size), e.ETag, e.Class, "tag"} {
+		for i, v := range []string{
+			string(e.Bucket), escape(string(e.Key)), string(e.Version), fmt.Sprint(e.DeleteMarker),
+			fmt.Sprint(e.Size), e.ETag, e.Class, "tag",
+		} {
 			if i > 0 {
 				b.WriteString(",")
 			}

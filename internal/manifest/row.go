@@ -63,8 +63,10 @@ type row struct {
 
 // entry copies a row out.
 func (r *row) entry(number int64) job.Entry {
-	return job.Entry{Row: number, Bucket: job.Bucket(r.bucket), Key: job.Key(r.key), Version: job.Version(r.version),
-		DeleteMarker: r.deleteMarker, Size: r.size, ETag: string(r.etag), Class: string(r.class)}
+	return job.Entry{
+		Row: number, Bucket: job.Bucket(r.bucket), Key: job.Key(r.key), Version: job.Version(r.version),
+		DeleteMarker: r.deleteMarker, Size: r.size, ETag: string(r.etag), Class: string(r.class),
+	}
 }
 
 // decoder turns records into rows by a plan's rules. Owned by one goroutine.
@@ -90,8 +92,10 @@ func csvColumns(file string, fields []job.Field) ([]Column, error) {
 	columns := make([]Column, 0, len(fields))
 	for _, f := range fields {
 		if !slices.Contains(known, f) {
-			return nil, &Error{Code: CodeUnknownColumn, File: file, Field: "Fields",
-				Message: quoted([]byte(f)) + " is no column of a CSV manifest; use Bucket, Key, VersionId or Ignore"}
+			return nil, &Error{
+				Code: CodeUnknownColumn, File: file, Field: "Fields",
+				Message: quoted([]byte(f)) + " is no column of a CSV manifest; use Bucket, Key, VersionId or Ignore",
+			}
 		}
 		columns = append(columns, Column(f))
 	}

@@ -90,15 +90,19 @@ func (s *store) csv(body []byte, fields ...job.Field) job.Manifest {
 		fields = []job.Field{job.FieldBucket, job.FieldKey, job.FieldVersion}
 	}
 	s.files["list.csv"] = body
-	return job.Manifest{Format: job.FormatCSV, Fields: fields,
-		Location: job.Location{Bucket: lists, Key: "list.csv", ETag: etagOf(body)}}
+	return job.Manifest{
+		Format: job.FormatCSV, Fields: fields,
+		Location: job.Location{Bucket: lists, Key: "list.csv", ETag: etagOf(body)},
+	}
 }
 
 // inventory stores a manifest.json and describes it.
 func (s *store) inventory(body string) job.Manifest {
 	s.files["inv/manifest.json"] = []byte(body)
-	return job.Manifest{Format: job.FormatInventory,
-		Location: job.Location{Bucket: lists, Key: "inv/manifest.json", ETag: etagOf([]byte(body))}}
+	return job.Manifest{
+		Format:   job.FormatInventory,
+		Location: job.Location{Bucket: lists, Key: "inv/manifest.json", ETag: etagOf([]byte(body))},
+	}
 }
 
 func gzipped(t testing.TB, parts ...string) []byte {

@@ -160,8 +160,10 @@ func (p *Plan) add(f File, buckets []BucketAt) error {
 }
 
 func tooManyBuckets(file string, row int64) error {
-	return &Error{Code: CodeTooManyBuckets, File: file, Row: row, Field: string(ColumnBucket),
-		Message: fmt.Sprintf("more than %d source buckets are named; split the manifest by bucket", MaxBuckets)}
+	return &Error{
+		Code: CodeTooManyBuckets, File: file, Row: row, Field: string(ColumnBucket),
+		Message: fmt.Sprintf("more than %d source buckets are named; split the manifest by bucket", MaxBuckets),
+	}
 }
 
 // surveyed is what one data file turned out to be.

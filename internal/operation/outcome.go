@@ -86,9 +86,12 @@ func said(e *object.Error) string {
 	return fmt.Sprintf("HTTP %d without a message.", e.Status)
 }
 
-// unknown reports whether ctx ended before an answer came that would hold: a call that the driver would have repeated
+// unknown reports whether the wait for the store or ctx ended before an answer came that would hold: a call that the driver would have repeated
 // has had none.
 func unknown(ctx context.Context, err error) bool {
+	if errors.Is(err, object.ErrWaitEnded) {
+		return true
+	}
 	if ctx.Err() == nil {
 		return false
 	}

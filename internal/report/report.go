@@ -78,8 +78,10 @@ type resultJSON struct {
 // Manifest makes a report's manifest.json. bucket is "" for a report in a local folder. The same arguments give the
 // same bytes.
 func Manifest(created time.Time, bucket job.Bucket, files []File) []byte {
-	m := manifestJSON{Format: job.ReportFormat, Created: created.UTC().Format("2006-01-02T15:04:05Z"),
-		Results: make([]resultJSON, 0, len(files)), ReportSchema: Schema}
+	m := manifestJSON{
+		Format: job.ReportFormat, Created: created.UTC().Format("2006-01-02T15:04:05Z"),
+		Results: make([]resultJSON, 0, len(files)), ReportSchema: Schema,
+	}
 	for _, f := range files {
 		m.Results = append(m.Results, resultJSON{Status: f.Status, Bucket: bucket, MD5: f.MD5, Key: f.Name})
 	}

@@ -158,8 +158,10 @@ func TestResultFilesAreManifests(t *testing.T) {
 			})
 		}
 		for _, plus := range []bool{false, true} {
-			m := job.Manifest{Format: job.FormatCSV, Fields: []job.Field{"Bucket", "Key", "VersionId", "Ignore", "Ignore", "Ignore", "Ignore"},
-				Location: job.Location{Key: "failed.csv", ETag: "e"}}
+			m := job.Manifest{
+				Format: job.FormatCSV, Fields: []job.Field{"Bucket", "Key", "VersionId", "Ignore", "Ignore", "Ignore", "Ignore"},
+				Location: job.Location{Key: "failed.csv", ETag: "e"},
+			}
 			var got []job.Entry
 			for e, err := range manifest.Rows(context.Background(), file, m, manifest.Options{PlusSpace: &plus}) {
 				if err != nil {

@@ -19,7 +19,7 @@ type resource struct {
 // must be the caller's.
 func parseARN(field, arn, appID string) (resource, error) {
 	bad := func(what string) (resource, error) {
-		return resource{}, job.FieldErrorf(field, "%q %s; write it like qcs::cos:ap-guangzhou:uid/1250000000:bucket-1250000000/key.", arn, what)
+		return resource{}, job.FieldErrorf(field, "%.64q %s; write it like qcs::cos:ap-guangzhou:uid/1250000000:bucket-1250000000/key.", arn, what)
 	}
 	if arn == "" {
 		return resource{}, job.FieldErrorf(field, "is empty; write it like qcs::cos:ap-guangzhou:uid/1250000000:bucket-1250000000/key.")
@@ -53,7 +53,7 @@ func parseARN(field, arn, appID string) (resource, error) {
 func parseBucketARN(field, arn, appID string) (resource, error) {
 	r, err := parseARN(field, arn, appID)
 	if err == nil && r.key != "" {
-		return resource{}, job.FieldErrorf(field, "%q names an object; leave out what stands after the bucket.", arn)
+		return resource{}, job.FieldErrorf(field, "%.64q names an object; leave out what stands after the bucket.", arn)
 	}
 	return r, err
 }

@@ -110,11 +110,11 @@ func (s *server) authenticate(r *http.Request) (call, error) {
 	case appID == "":
 		return call{}, job.FieldErrorf("x-cos-appid", "is missing; send the APPID of your account in this header.")
 	case appID != p.Account.AppID:
-		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account of APPID %q: send the APPID that the key belongs to in x-cos-appid.", appID)
+		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account of APPID %.64q: send the APPID that the key belongs to in x-cos-appid.", appID)
 	}
 	uin, region := splitHost(r.Host)
 	if uin != "" && uin != p.Account.UIN {
-		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account %q that the Host names.", uin)
+		return call{}, job.Errorf(job.AccessDenied, "The access key is not of the account %.64q that the Host names.", uin)
 	}
 	if region == "" {
 		region = s.region
@@ -148,7 +148,7 @@ func noSuchCall(_ http.ResponseWriter, c call) error {
 	if c.URL.Path == "/jobs/" {
 		return job.Errorf(job.InvalidRequest, "The path names no job: give its id behind /jobs/.")
 	}
-	return job.Errorf(job.InvalidRequest, "The path %q is not one of this API: use /jobs, /jobs/<id>, /jobs/<id>/priority or /jobs/<id>/status.", c.URL.Path)
+	return job.Errorf(job.InvalidRequest, "The path %.64q is not one of this API: use /jobs, /jobs/<id>, /jobs/<id>/priority or /jobs/<id>/status.", c.URL.Path)
 }
 
 // readBody reads the whole body; one that is too long is InvalidRequest.

@@ -43,7 +43,7 @@ func (d *decoder) children(n *node, path string, names ...string) map[string]*no
 	}
 	for _, k := range n.kids {
 		if !slices.Contains(names, k.name) {
-			d.fail(malformed(path, "the element %q is not known there; expected are %s.", k.name, strings.Join(names, ", ")))
+			d.fail(malformed(path, "the element %.64q is not known there; expected are %s.", k.name, strings.Join(names, ", ")))
 			continue
 		}
 		if first, ok := found[k.name]; ok && first.String() != k.String() {
@@ -65,7 +65,7 @@ func (d *decoder) members(n *node, path, name string) []*node {
 	}
 	for _, k := range n.kids {
 		if k.name != name {
-			d.fail(malformed(path, "the element %q is not known there; expected is %s.", k.name, name))
+			d.fail(malformed(path, "the element %.64q is not known there; expected is %s.", k.name, name))
 		}
 	}
 	return n.kids
@@ -78,14 +78,14 @@ func (d *decoder) bool(n *node, path string) bool {
 	case "true", "True", "TRUE", "1":
 		return true
 	}
-	d.fail(job.FieldErrorf(path, "%q is neither true nor false.", n.value()))
+	d.fail(job.FieldErrorf(path, "%.64q is neither true nor false.", n.value()))
 	return false
 }
 
 func (d *decoder) int(n *node, path string) int {
 	i, err := strconv.ParseInt(n.value(), 10, 32)
 	if err != nil {
-		d.fail(job.FieldErrorf(path, "%q is not a whole number.", n.value()))
+		d.fail(job.FieldErrorf(path, "%.64q is not a whole number.", n.value()))
 	}
 	return int(i)
 }
@@ -98,7 +98,7 @@ func (d *decoder) time(n *node, path string) time.Time {
 	}
 	t, ok := timestamp(s)
 	if !ok {
-		d.fail(job.FieldErrorf(path, "%q is not a time; give Unix seconds or a time like 2019-12-19T18:00:30Z.", s))
+		d.fail(job.FieldErrorf(path, "%.64q is not a time; give Unix seconds or a time like 2019-12-19T18:00:30Z.", s))
 	}
 	return t
 }
@@ -122,7 +122,7 @@ func decode(body []byte, appID string) (job.Spec, error) {
 		return job.Spec{}, err
 	}
 	if root.name != "CreateJobRequest" {
-		return job.Spec{}, job.Errorf(job.MalformedXML, "The body's root element is %q; expected is CreateJobRequest.", root.name)
+		return job.Spec{}, job.Errorf(job.MalformedXML, "The body's root element is %.64q; expected is CreateJobRequest.", root.name)
 	}
 	d := &decoder{appID: appID}
 	f := d.children(root, "CreateJobRequest", "ClientRequestToken", "ConfirmationRequired", "Description", "Manifest",
@@ -155,7 +155,7 @@ func decode(body []byte, appID string) (job.Spec, error) {
 func parsePriority(field, s string) (job.Priority, error) {
 	p, err := strconv.ParseUint(s, 10, 31)
 	if err != nil {
-		return 0, job.FieldErrorf(field, "%q is not a priority; give a whole number from 0 to 2147483647.", s)
+		return 0, job.FieldErrorf(field, "%.64q is not a priority; give a whole number from 0 to 2147483647.", s)
 	}
 	return job.Priority(p), nil
 }
@@ -209,7 +209,7 @@ func (d *decoder) report(n *node) job.Report {
 		Scope:   job.ReportScope(f["ReportScope"].value()),
 	}
 	if format := f["Format"].value(); format != job.ReportFormat && (r.Enabled || format != "") {
-		d.fail(job.FieldErrorf("Report.Format", "%q is not a report format; give %s.", format, job.ReportFormat))
+		d.fail(job.FieldErrorf("Report.Format", "%.64q is not a report format; give %s.", format, job.ReportFormat))
 	}
 	// A job without a report may leave its bucket out.
 	if r.Enabled || !f["Bucket"].absent() {

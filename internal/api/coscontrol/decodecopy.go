@@ -53,7 +53,7 @@ func (d *decoder) metadata(n *node, path string) (m object.Metadata, sse string)
 		e := d.children(k, path+".UserMetadata.member", "Key", "Value")
 		name := strings.TrimPrefix(strings.ToLower(e["Key"].value()), "x-cos-meta-")
 		if _, twice := m.User[name]; twice || name == "" {
-			d.fail(job.FieldErrorf(path+".UserMetadata", "the name %q is empty or stands there twice.", name))
+			d.fail(job.FieldErrorf(path+".UserMetadata", "the name %.64q is empty or stands there twice.", name))
 			continue
 		}
 		if m.User == nil {

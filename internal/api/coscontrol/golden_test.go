@@ -3,6 +3,7 @@ package coscontrol
 import (
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -118,5 +119,21 @@ func TestErrorsOfTheService(t *testing.T) {
 	}
 	if !strings.Contains(w.log.String(), "disk /var/secret is full") || !strings.Contains(w.log.String(), "requestID=request-id-1") {
 		t.Errorf("log: %s", w.log)
+	}
+}
+
+// docs/api.md has every error that this package answers, with its status.
+func TestDocsShowEveryError(t *testing.T) {
+	t.Parallel()
+	_, table, _ := strings.Cut(read(t, "../../../../docs/api.md"), "| Code | HTTP | when |")
+	table, _, _ = strings.Cut(table, "## JSON API")
+	for code, a := range answers {
+		found := false
+		for line := range strings.SplitSeq(table, "\n") {
+			found = found || strings.Contains(line, a.code) && strings.Contains(line, "| "+strconv.Itoa(a.status)+" |")
+		}
+		if !found {
+			t.Errorf("%s: %s %d is not there", code, a.code, a.status)
+		}
 	}
 }

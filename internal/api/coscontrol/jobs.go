@@ -95,7 +95,7 @@ func (s *server) filter(params []string) (api.Filter, error) {
 			case status.Valid():
 				f.Statuses = append(f.Statuses, status)
 			default:
-				return api.Filter{}, job.FieldErrorf("jobStatuses", "%q is not a status of jobs.", name)
+				return api.Filter{}, job.FieldErrorf("jobStatuses", "%.64q is not a status of jobs.", name)
 			}
 		}
 	}
@@ -107,7 +107,7 @@ func page(q url.Values) (api.Page, error) {
 	if q.Has("maxResults") {
 		n, err := strconv.Atoi(q.Get("maxResults"))
 		if err != nil || n < 1 || n > maxResults {
-			return api.Page{}, job.FieldErrorf("maxResults", "%q is not a whole number from 1 to %d.", q.Get("maxResults"), maxResults)
+			return api.Page{}, job.FieldErrorf("maxResults", "%.64q is not a whole number from 1 to %d.", q.Get("maxResults"), maxResults)
 		}
 		p.Max = n
 	}
@@ -157,7 +157,7 @@ func (s *server) updateJobStatus(w http.ResponseWriter, c call) error {
 	case string(job.Cancelled):
 		update = s.jobs.Cancel
 	default:
-		return job.FieldErrorf("requestedJobStatus", "%q cannot be asked for; give Ready or Cancelled.", status)
+		return job.FieldErrorf("requestedJobStatus", "%.64q cannot be asked for; give Ready or Cancelled.", status)
 	}
 	j, err := update(c.Context(), c.caller, id, reason)
 	if err != nil {

@@ -204,6 +204,7 @@ func (l *serverLog) fail(format string, v []any) {
 func (l *serverLog) Noticef(format string, v ...any) {
 	l.to.Debug("carrier: " + fmt.Sprintf(format, v...))
 }
+
 func (l *serverLog) Warnf(format string, v ...any) {
 	l.to.Warn("carrier: " + fmt.Sprintf(format, v...))
 }

@@ -20,10 +20,11 @@ type Client struct {
 	o    Options
 	d    *dialect
 	end  endpoint
-	wire exchanger
+	wire *network
 
-	signers sync.Pool    // of signer
-	skew    atomic.Int64 // the store's clock less ours, in nanoseconds
+	signers  sync.Pool    // of signer
+	requests sync.Pool    // of *request
+	skew     atomic.Int64 // the store's clock less ours, in nanoseconds
 
 	// Replaced by tests.
 	now    func() time.Time
@@ -47,8 +48,11 @@ func Open(o Options) (*Client, error) {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	c := &Client{
-		o: o, d: newDialect(o.Dialect), end: end, wire: newTransport(o),
+		o: o, d: newDialect(o.Dialect), end: end, wire: newNetwork(o),
 		now: time.Now, sleep: sleep, jitter: rand.N[time.Duration],
+	}
+	c.requests.New = func() any {
+		return &request{header: make(fields, 0, 8), out: make(fields, 0, 16), query: make([]param, 0, 4)}
 	}
 	c.signers.New = func() any { return signer(newV4(string(o.Region))) }
 	if c.d.cos {
@@ -60,16 +64,30 @@ func Open(o Options) (*Client, error) {
 // Close closes idle connections. Calls under way end as they would.
 func (c *Client) Close() { c.wire.close() }
 
+// request begins any call.
+func (c *Client) request(op, method string) *request {
+	rq := c.requests.Get().(*request)
+	rq.op, rq.method, rq.tls = op, method, c.end.tls
+	return rq
+}
+
+// free takes back the request of a call that is over. Calls that are rare leave theirs to the garbage collector.
+func (c *Client) free(rq *request) {
+	rq.reset()
+	c.requests.Put(rq)
+}
+
 // onBucket begins a call to a bucket.
 func (c *Client) onBucket(op, method string, b job.Bucket) *request {
-	rq := &request{op: op, method: method, tls: c.end.tls, header: make(fields, 0, 8), wholeBucket: true}
+	rq := c.request(op, method)
+	rq.wholeBucket = true
 	c.aim(rq, b, "")
 	return rq
 }
 
 // onObject begins a call to an object, or to a version of it.
 func (c *Client) onObject(op, method string, r object.Ref) *request {
-	rq := &request{op: op, method: method, tls: c.end.tls, header: make(fields, 0, 8)}
+	rq := c.request(op, method)
 	// Without a key the call would go to the bucket itself, and a DELETE would be the bucket's.
 	if r.Key == "" {
 		rq.refuse("An object's key must not be empty.")
@@ -89,18 +107,15 @@ func (c *Client) aim(rq *request, b job.Bucket, k job.Key) {
 		rq.refuse("%q cannot be a bucket's name: use letters, digits, hyphens, dots and underscores.", bounded(bucket, maxCode))
 		return
 	}
-	rq.plain = "/" + string(k)
 	switch {
 	case c.d.cos:
-		rq.host = bucket + "." + c.end.suffix
-	case c.byPath(bucket):
-		rq.host = c.end.host
-		rq.plain = "/" + bucket
-		if k != "" {
-			rq.plain += "/" + string(k)
-		}
+		rq.host, rq.plain = bucket+"."+c.end.suffix, "/"+string(k)
+	case !c.byPath(bucket):
+		rq.host, rq.plain = bucket+"."+c.end.host, "/"+string(k)
+	case k == "":
+		rq.host, rq.plain = c.end.host, "/"+bucket
 	default:
-		rq.host = bucket + "." + c.end.host
+		rq.host, rq.plain = c.end.host, "/"+bucket+"/"+string(k)
 	}
 	rq.path = escapePath(rq.plain)
 	rq.addr, rq.server = c.end.addr, c.end.name

@@ -15,19 +15,17 @@ import (
 // CopyObject; Tencent doc page 436/10881).
 func (c *Client) Copy(ctx context.Context, r object.CopyRequest) (object.CopyResult, error) {
 	rq := c.onObject("Copy", "PUT", object.Ref{Bucket: r.Bucket, Key: r.Key})
+	defer c.free(rq)
 	rq.slow = true
 	c.setCopyHeaders(rq, r)
 	conditional := !r.IfModifiedSince.IsZero() || !r.IfUnmodifiedSince.IsZero() || r.IfMatch != ""
 	rq.once = conditional && r.Source.Bucket == r.Bucket && r.Source.Key == r.Key
-	var result object.CopyResult
-	rq.check = func(a *response) (e *object.Error) {
-		result, e = c.copyResult(rq, a)
-		return e
-	}
-	if _, err := c.call(ctx, rq); err != nil {
+	rq.check = (*Client).checkCopy
+	a, err := c.call(ctx, rq)
+	if err != nil {
 		return object.CopyResult{}, err
 	}
-	return result, nil
+	return a.copied, nil
 }
 
 func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
@@ -58,11 +56,10 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 
 // copySource is bucket/key for s3 and host/key for cos, the key encoded.
 func (c *Client) copySource(r object.Ref, region job.Region) string {
-	suffix := c.sourceSuffix(region)
-	b := make([]byte, 0, len(r.Bucket)+len(suffix)+len(r.Key)+64)
+	b := make([]byte, 0, 256) // on the stack for all but long keys
 	b = append(b, r.Bucket...)
 	if c.d.cos {
-		b = append(append(b, '.'), suffix...)
+		b = append(append(b, '.'), c.sourceSuffix(region)...)
 	}
 	b = append(b, '/')
 	b = appendEscaped(b, string(r.Key), true)
@@ -73,17 +70,17 @@ func (c *Client) copySource(r object.Ref, region job.Region) string {
 	return string(b)
 }
 
-// copyResult reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
-func (c *Client) copyResult(rq *request, a *response) (object.CopyResult, *object.Error) {
+// checkCopy reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
+func (c *Client) checkCopy(rq *request, a *response) *object.Error {
 	r, ok := scanCopyResult(a.data)
 	if !ok {
 		var x xmlCopyResult
 		err := xml.Unmarshal(a.data, &x)
 		switch {
 		case err == nil && x.XMLName.Local == "Error":
-			return r, c.failure(rq, a, a.data)
+			return c.failure(rq, a, a.data)
 		case err != nil || x.XMLName.Local != "CopyObjectResult" || x.ETag == "":
-			return r, badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
+			return badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
 		}
 		r.ETag, r.Version = unquote(x.ETag), job.Version(x.VersionID)
 		r.LastModified = parseXMLTime(x.LastModified)
@@ -92,7 +89,8 @@ func (c *Client) copyResult(rq *request, a *response) (object.CopyResult, *objec
 		r.Version = v
 	}
 	r.HTTPStatus = a.status
-	return r, nil
+	a.copied = r
+	return nil
 }
 
 type xmlCopyResult struct {
@@ -126,28 +124,27 @@ func scanCopyResult(body []byte) (object.CopyResult, bool) {
 	}
 	modified, _ := element(b, "<LastModified>", "</LastModified>")
 	version, _ := element(b, "<VersionId>", "</VersionId>")
-	r.ETag, r.LastModified, r.Version = unquote(etag), parseXMLTime(modified), job.Version(version)
+	r.ETag, r.LastModified, r.Version = string(etag), parseXMLTime(string(modified)), job.Version(version)
 	return r, r.ETag != ""
 }
 
 // quotes are the ways that XML writers put a quote.
-var quotes = strings.NewReplacer("&quot;", `"`, "&#34;", `"`, "&#x22;", `"`)
+var quotes = [][]byte{[]byte(`"`), []byte("&quot;"), []byte("&#34;")}
 
-// element finds an element's text; false when it is not there or is more than plain text.
-func element(b []byte, open, end string) (string, bool) {
+// element finds an element's text, without quotes around it; false when it is not there or is more than plain text.
+func element(b []byte, open, end string) ([]byte, bool) {
 	_, b, ok := bytes.Cut(b, []byte(open))
 	if !ok {
-		return "", false
+		return nil, false
 	}
 	text, _, ok := bytes.Cut(b, []byte(end))
-	if !ok || bytes.IndexByte(text, '<') >= 0 {
-		return "", false
+	if !ok {
+		return nil, false
 	}
-	if bytes.IndexByte(text, '&') < 0 {
-		return string(text), true
+	for _, q := range quotes {
+		text = bytes.TrimSuffix(bytes.TrimPrefix(text, q), q)
 	}
-	s := quotes.Replace(string(text))
-	return s, !strings.Contains(s, "&")
+	return text, !bytes.ContainsAny(text, `<&"`)
 }
 
 func parseXMLTime(s string) time.Time {

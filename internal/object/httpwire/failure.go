@@ -140,7 +140,8 @@ func noAnswer(rq *request, err error) *object.Error {
 		plain tls.RecordHeaderError
 		host  x509.HostnameError
 	)
-	if errors.As(err, &cert) || errors.As(err, &plain) || errors.As(err, &host) || errors.Is(err, errUnsendable) {
+	if errors.As(err, &cert) || errors.As(err, &plain) || errors.As(err, &host) ||
+		errors.Is(err, errUnsendable) || errors.Is(err, errTooLong) {
 		class = object.Permanent
 	}
 	return &object.Error{Op: rq.op, Code: object.CodeConnection, Class: class, Message: "The store gave no answer.", Err: err}

@@ -118,13 +118,13 @@ func (l *lister) request() *request {
 func (l *lister) page(ctx context.Context) (_ []object.ListEntry, more bool, _ error) {
 	rq := l.request()
 	var x xmlList
-	parse := decode(rq, &x)
-	rq.check = func(a *response) *object.Error {
-		if e := parse(a); e != nil {
+	parse := decode(&x)
+	rq.check = func(c *Client, rq *request, a *response) *object.Error {
+		if e := parse(c, rq, a); e != nil {
 			return e
 		}
 		if x.XMLName.Local == "Error" {
-			return l.c.failure(rq, a, a.data)
+			return c.failure(rq, a, a.data)
 		}
 		return nil
 	}

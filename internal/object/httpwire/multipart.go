@@ -36,6 +36,7 @@ func (c *Client) onPart(op string, u object.Upload, number int) *request {
 // CreateMultipart implements object.Multiparter. A repeat after a lost answer leaves an upload without parts behind.
 func (c *Client) CreateMultipart(ctx context.Context, r object.CreateMultipartRequest) (string, error) {
 	rq := c.onObject("CreateMultipart", "POST", object.Ref{Bucket: r.Bucket, Key: r.Key})
+	defer c.free(rq)
 	rq.param("uploads", "")
 	c.d.setMetadata(rq, r.Meta)
 	rq.setIf(c.d.class, r.Class)
@@ -46,11 +47,10 @@ func (c *Client) CreateMultipart(ctx context.Context, r object.CreateMultipartRe
 	rq.setIf(c.d.acl, r.CannedACL)
 	c.d.setGrants(rq, r.Grants)
 	var x struct {
-		XMLName xml.Name
-		ID      string `xml:"UploadId"`
+		ID string `xml:"UploadId"`
 	}
-	rq.check = func(a *response) *object.Error {
-		if e := c.document(rq, a, "InitiateMultipartUploadResult", &x); e != nil {
+	rq.check = func(c *Client, rq *request, a *response) *object.Error {
+		if e := document(c, rq, a, "InitiateMultipartUploadResult", &x); e != nil {
 			return e
 		}
 		if x.ID == "" {
@@ -67,6 +67,7 @@ func (c *Client) CreateMultipart(ctx context.Context, r object.CreateMultipartRe
 // UploadPart implements object.Multiparter.
 func (c *Client) UploadPart(ctx context.Context, r object.PartRequest) (string, error) {
 	rq := c.onPart("UploadPart", r.Upload, r.Number)
+	defer c.free(rq)
 	rq.setBody(r.Body, r.Size)
 	a, err := c.call(ctx, rq)
 	if err != nil {
@@ -78,6 +79,7 @@ func (c *Client) UploadPart(ctx context.Context, r object.PartRequest) (string, 
 // UploadPartCopy implements object.Multiparter. An answer 200 that holds an error is that error.
 func (c *Client) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (string, error) {
 	rq := c.onPart("UploadPartCopy", r.Upload, r.Number)
+	defer c.free(rq)
 	rq.slow = true
 	switch {
 	case r.Source.Key == "" || !bucketName(string(r.Source.Bucket)):
@@ -92,11 +94,10 @@ func (c *Client) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (
 		rq.set(c.d.ifMatch, `"`+r.IfMatch+`"`)
 	}
 	var x struct {
-		XMLName xml.Name
-		ETag    string `xml:"ETag"`
+		ETag string `xml:"ETag"`
 	}
-	rq.check = func(a *response) *object.Error {
-		if e := c.document(rq, a, "CopyPartResult", &x); e != nil {
+	rq.check = func(c *Client, rq *request, a *response) *object.Error {
+		if e := document(c, rq, a, "CopyPartResult", &x); e != nil {
 			return e
 		}
 		if x.ETag == "" {
@@ -112,7 +113,6 @@ func (c *Client) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (
 
 // xmlParts is one page of an upload's parts.
 type xmlParts struct {
-	XMLName   xml.Name
 	Truncated bool `xml:"IsTruncated"`
 	Next      int  `xml:"NextPartNumberMarker"`
 	Parts     []struct {
@@ -126,14 +126,7 @@ type xmlParts struct {
 func (c *Client) ListParts(ctx context.Context, u object.Upload) ([]object.Part, error) {
 	var parts []object.Part
 	for marker := 0; ; {
-		rq := c.onUpload("ListParts", "GET", u)
-		rq.param("max-parts", strconv.Itoa(maxPage))
-		if marker > 0 {
-			rq.param("part-number-marker", strconv.Itoa(marker))
-		}
-		var x xmlParts
-		rq.check = func(a *response) *object.Error { return c.document(rq, a, "ListPartsResult", &x) }
-		a, err := c.call(ctx, rq)
+		x, err := c.partsAfter(ctx, u, marker)
 		if err != nil {
 			return nil, err
 		}
@@ -143,21 +136,40 @@ func (c *Client) ListParts(ctx context.Context, u object.Upload) ([]object.Part,
 		if !x.Truncated {
 			break
 		}
-		if x.Next <= marker {
-			bad := badAnswer(rq, a, "The store's list of parts does not advance.")
-			bad.Class = object.Permanent
-			return nil, bad
-		}
 		marker = x.Next
 	}
 	slices.SortFunc(parts, func(a, b object.Part) int { return a.Number - b.Number })
 	return parts, nil
 }
 
+func (c *Client) partsAfter(ctx context.Context, u object.Upload, marker int) (xmlParts, error) {
+	rq := c.onUpload("ListParts", "GET", u)
+	defer c.free(rq)
+	rq.param("max-parts", strconv.Itoa(maxPage))
+	if marker > 0 {
+		rq.param("part-number-marker", strconv.Itoa(marker))
+	}
+	var x xmlParts
+	rq.check = func(c *Client, rq *request, a *response) *object.Error {
+		return document(c, rq, a, "ListPartsResult", &x)
+	}
+	a, err := c.call(ctx, rq)
+	if err != nil {
+		return x, err
+	}
+	if x.Truncated && x.Next <= marker {
+		bad := badAnswer(rq, a, "The store's list of parts does not advance.")
+		bad.Class = object.Permanent
+		return x, bad
+	}
+	return x, nil
+}
+
 // CompleteMultipart implements object.Multiparter. An answer 200 that holds an error is that error (AWS S3 API,
 // CompleteMultipartUpload; Tencent doc page 436/7742).
 func (c *Client) CompleteMultipart(ctx context.Context, r object.CompleteRequest) (object.CompleteResult, error) {
 	rq := c.onUpload("CompleteMultipart", "POST", r.Upload)
+	defer c.free(rq)
 	rq.slow = true
 	rq.settles, rq.settledStatus = []string{object.CodeNoSuchUpload}, 200
 	var b bytes.Buffer
@@ -171,11 +183,10 @@ func (c *Client) CompleteMultipart(ctx context.Context, r object.CompleteRequest
 	b.WriteString("</CompleteMultipartUpload>")
 	rq.setXML(b.Bytes())
 	var x struct {
-		XMLName xml.Name
-		ETag    string `xml:"ETag"`
+		ETag string `xml:"ETag"`
 	}
-	rq.check = func(a *response) *object.Error {
-		if e := c.document(rq, a, "CompleteMultipartUploadResult", &x); e != nil {
+	rq.check = func(c *Client, rq *request, a *response) *object.Error {
+		if e := document(c, rq, a, "CompleteMultipartUploadResult", &x); e != nil {
 			return e
 		}
 		if x.ETag == "" {
@@ -197,13 +208,15 @@ func (c *Client) CompleteMultipart(ctx context.Context, r object.CompleteRequest
 // AbortMultipart implements object.Multiparter.
 func (c *Client) AbortMultipart(ctx context.Context, u object.Upload) error {
 	rq := c.onUpload("AbortMultipart", "DELETE", u)
+	defer c.free(rq)
 	rq.settles, rq.settledStatus = []string{object.CodeNoSuchUpload}, 204
 	_, err := c.call(ctx, rq)
 	return err
 }
 
-// document parses an answer's body whose root element must be name; an Error is that error. x has an XMLName.
-func (c *Client) document(rq *request, a *response, name string, x any) *object.Error {
+// document parses an answer's body, whose root element must be name, into x; an Error is that error.
+func document[T any](c *Client, rq *request, a *response, name string, x *T) *object.Error {
+	*x = *new(T)
 	var root struct{ XMLName xml.Name }
 	body := bytes.TrimSpace(a.data) // stores send blanks to keep a slow answer's connection alive
 	err := xml.Unmarshal(body, &root)

@@ -15,7 +15,9 @@ import (
 // Head implements object.Reader. A HEAD's error has no body: its code is made from the status, NoSuchKey for a 404 and
 // for an object whose latest version is a delete marker.
 func (c *Client) Head(ctx context.Context, r object.Ref) (object.Info, error) {
-	a, err := c.call(ctx, c.onObject("Head", "HEAD", r))
+	rq := c.onObject("Head", "HEAD", r)
+	defer c.free(rq)
+	a, err := c.call(ctx, rq)
 	if err != nil {
 		return object.Info{}, err
 	}
@@ -52,10 +54,17 @@ func (c *Client) Put(ctx context.Context, p object.PutRequest) (object.PutResult
 	return object.PutResult{ETag: unquote(a.header.get("etag")), Version: c.d.versionOf(a)}, nil
 }
 
+// What explains itself by the call's own first attempt, whose answer was lost.
+var (
+	deleted   = []string{object.CodeNoSuchKey, object.CodeNoSuchVersion}
+	restoring = []string{object.CodeRestoreInProgress}
+)
+
 // Delete implements object.Deleter.
 func (c *Client) Delete(ctx context.Context, r object.Ref) (object.DeleteResult, error) {
 	rq := c.onObject("Delete", "DELETE", r)
-	rq.settles, rq.settledStatus = []string{object.CodeNoSuchKey, object.CodeNoSuchVersion}, 204
+	defer c.free(rq)
+	rq.settles, rq.settledStatus = deleted, 204
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return object.DeleteResult{}, err
@@ -68,13 +77,14 @@ func (c *Client) Delete(ctx context.Context, r object.Ref) (object.DeleteResult,
 // Restore implements object.Restorer.
 func (c *Client) Restore(ctx context.Context, r object.RestoreRequest) (int, error) {
 	rq := c.onObject("Restore", "POST", r.Ref)
+	defer c.free(rq)
 	rq.param("restore", "")
 	if !validXML(r.Tier) {
 		rq.refuse("The tier %q of a restore cannot be written as XML.", r.Tier)
 	}
 	rq.setXML(fmt.Appendf(nil, `<RestoreRequest%s><Days>%d</Days><%s><Tier>%s</Tier></%[3]s></RestoreRequest>`,
 		c.d.namespace, r.Days, c.d.tierElement, escapeXML(r.Tier)))
-	rq.settles, rq.settledStatus = []string{object.CodeRestoreInProgress}, 202
+	rq.settles, rq.settledStatus = restoring, 202
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return 0, err
@@ -174,7 +184,7 @@ func rangeTotal(v string) (int64, bool) {
 }
 
 // Get implements object.Reader. A body that breaks off is taken up again where it ended, as long as the object's ETag is
-// the same and each new attempt brings some of it.
+// the same and each new attempt brings some of it. The size told is -1 where a store tells none.
 func (c *Client) Get(ctx context.Context, r object.Ref, offset, length int64) (io.ReadCloser, object.Info, error) {
 	if offset < 0 {
 		return nil, object.Info{}, &object.Error{

@@ -54,10 +54,11 @@ type request struct {
 	wholeBucket bool      // the call is to a bucket, not to an object in it
 	signed      time.Time // of the present attempt, by the store's clock
 	// check looks at an answer with a good status: some of them hold an error.
-	check func(a *response) *object.Error
+	check func(c *Client, rq *request, a *response) *object.Error
 
 	stream bool // leave a good answer's body to the caller
 	slow   bool // the answer may come only when the work is done
+	unsure bool // an attempt had no answer, and may have been carried out
 	// once forbids a repeat after an attempt that may have been carried out.
 	once bool
 	// settles names error codes that such an attempt explains: they are then a success with this status.
@@ -65,6 +66,14 @@ type request struct {
 	settledStatus int
 
 	err *object.Error // why it cannot be sent
+}
+
+// reset makes the request ready for another call. Its slices stay, and nothing of what they held.
+func (rq *request) reset() {
+	clear(rq.header[:cap(rq.header)])
+	clear(rq.out[:cap(rq.out)])
+	clear(rq.query[:cap(rq.query)])
+	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0]}
 }
 
 // refuse keeps the first reason why the request cannot be sent.
@@ -139,8 +148,8 @@ func (rq *request) finish() {
 	if len(rq.query) == 0 {
 		return
 	}
-	b := append([]byte(rq.path), '?')
-	b = appendQuery(b, rq.query)
+	b := append(make([]byte, 0, 256), rq.path...) // on the stack for all but long keys
+	b = appendQuery(append(b, '?'), rq.query)
 	rq.target = string(b)
 }
 
@@ -172,7 +181,16 @@ func appendEscaped(b []byte, s string, keepSlash bool) []byte {
 	return b
 }
 
-func escapePath(s string) string { return string(appendEscaped(make([]byte, 0, len(s)+16), s, true)) }
+// escapePath encodes a path; most need nothing of it.
+func escapePath(s string) string {
+	for i := range len(s) {
+		if c := s[i]; !unreserved[c] && c != '/' {
+			b := make([]byte, 0, 256) // on the stack for all but long keys
+			return string(appendEscaped(b, s, true))
+		}
+	}
+	return s
+}
 
 // unreserved are RFC 3986's bytes that are never encoded.
 var unreserved = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")

@@ -29,9 +29,10 @@ type v4 struct {
 	stamp  string // of second: 20060102T150405Z
 	scope  string // <day>/<region>/s3/aws4_request
 
-	sum hash.Hash
-	buf []byte
-	hex [64]byte
+	sum   hash.Hash
+	buf   []byte
+	names []byte // of the signed headers, joined
+	hex   [64]byte
 }
 
 func newV4(region string) *v4 {
@@ -60,8 +61,8 @@ func (s *v4) sign(rq *request, c Credentials, now time.Time) {
 		rq.out = append(rq.out, field{"x-amz-security-token", c.SessionToken})
 	}
 	sortFields(rq.out)
-	names := s.canonical(rq, payload)
-	rq.out = append(rq.out, field{"authorization", s.authorization(c.AccessKey, names)})
+	s.canonical(rq, payload)
+	rq.out = append(rq.out, field{"authorization", s.authorization(c.AccessKey)})
 }
 
 // prepare makes the key of the day, and the second's time stamp.
@@ -82,8 +83,8 @@ func (s *v4) prepare(secret string, now time.Time) {
 	}
 }
 
-// canonical writes the canonical request into s.buf and returns the signed headers' names, joined.
-func (s *v4) canonical(rq *request, payload string) string {
+// canonical writes the canonical request into s.buf and the signed headers' names into s.names.
+func (s *v4) canonical(rq *request, payload string) {
 	b := append(s.buf[:0], rq.method...)
 	b = append(b, '\n')
 	b = append(b, rq.path...)
@@ -96,23 +97,21 @@ func (s *v4) canonical(rq *request, payload string) string {
 		b = appendSqueezed(b, f.value)
 		b = append(b, '\n')
 	}
-	b = append(b, '\n')
-	at := len(b)
+	s.names = s.names[:0]
 	for i, f := range rq.out {
 		if i > 0 {
-			b = append(b, ';')
+			s.names = append(s.names, ';')
 		}
-		b = append(b, f.name...)
+		s.names = append(s.names, f.name...)
 	}
-	names := string(b[at:])
 	b = append(b, '\n')
-	b = append(b, payload...)
-	s.buf = b
-	return names
+	b = append(b, s.names...)
+	b = append(b, '\n')
+	s.buf = append(b, payload...)
 }
 
 // authorization signs the canonical request in s.buf.
-func (s *v4) authorization(accessKey, names string) string {
+func (s *v4) authorization(accessKey string) string {
 	s.sum.Reset()
 	s.sum.Write(s.buf)
 	b := s.buf[:0]
@@ -135,7 +134,7 @@ func (s *v4) authorization(accessKey, names string) string {
 	b = append(b, '/')
 	b = append(b, s.scope...)
 	b = append(b, ", SignedHeaders="...)
-	b = append(b, names...)
+	b = append(b, s.names...)
 	b = append(b, ", Signature="...)
 	b = append(b, s.hex[:]...)
 	s.buf = b

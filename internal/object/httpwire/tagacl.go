@@ -24,7 +24,7 @@ func (c *Client) Tags(ctx context.Context, r object.Ref) ([]object.Tag, error) {
 	rq := c.onObject("Tags", "GET", r)
 	rq.param("tagging", "")
 	var x xmlTagging
-	rq.check = decode(rq, &x)
+	rq.check = decode(&x)
 	if _, err := c.call(ctx, rq); err != nil {
 		if object.CodeOf(err) == "NoSuchTagSet" || object.CodeOf(err) == "NoSuchTagSetError" {
 			return nil, nil
@@ -41,6 +41,7 @@ func (c *Client) Tags(ctx context.Context, r object.Ref) ([]object.Tag, error) {
 // PutTags implements object.Tagger.
 func (c *Client) PutTags(ctx context.Context, r object.Ref, tags []object.Tag) (int, error) {
 	rq := c.onObject("PutTags", "PUT", r)
+	defer c.free(rq)
 	rq.param("tagging", "")
 	var b bytes.Buffer
 	b.WriteString("<Tagging" + c.d.namespace + "><TagSet>")
@@ -92,7 +93,7 @@ func (c *Client) ACL(ctx context.Context, r object.Ref) (object.ACL, error) {
 	rq := c.onObject("ACL", "GET", r)
 	rq.param("acl", "")
 	var x xmlACL
-	rq.check = decode(rq, &x)
+	rq.check = decode(&x)
 	if _, err := c.call(ctx, rq); err != nil {
 		return object.ACL{}, err
 	}
@@ -155,8 +156,8 @@ func (d *dialect) setACLBody(rq *request, acl *object.ACL) {
 }
 
 // decode makes a check that parses the answer's body into x, anew for each attempt.
-func decode[T any](rq *request, x *T) func(a *response) *object.Error {
-	return func(a *response) *object.Error {
+func decode[T any](x *T) func(c *Client, rq *request, a *response) *object.Error {
+	return func(_ *Client, rq *request, a *response) *object.Error {
 		*x = *new(T)
 		if err := xml.Unmarshal(a.data, x); err != nil {
 			e := badAnswer(rq, a, "The store's answer does not parse.")

@@ -1,0 +1,56 @@
+# `make` lists the targets; `make demo` and `make test` are the two to start with.
+# On a fresh Debian machine with Go, git, make and gcc they do all their own set-up.
+
+SHELL       := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+BIN   := bin/drover
+TOOL  := go tool -modfile=tools/go.mod
+# Packages where goroutines share state are tested under the race detector; all others without, and none twice.
+RACY  := /internal/(engine|access|object/httpwire|localstore)(/|$$)
+# In CI every test runs anew; elsewhere results of unchanged packages come from the cache.
+FRESH := $(if $(filter true,$(CI)),-count=1,)
+FUZZTIME ?= 10s
+SEEDS    ?= 20
+
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/drover
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/drover
+
+demo: build ## run the whole product once: a store, an inventory, a batch copy and a batch restore
+	$(BIN) demo
+
+test: setup lint unit e2e ## all checks and tests; what CI runs
+
+setup: ## install what the tests need, where that is possible
+	tools/setup.sh
+
+lint: ## go vet, staticcheck, gofumpt, go mod tidy -diff
+	tools/lint.sh
+
+unit: ## unit, integration and dependency tests, with -race where goroutines share state
+	go test $(FRESH) $$(go list ./... | grep -vE '$(RACY)|/e2e$$')
+	CGO_ENABLED=1 go test -race $(FRESH) $$(go list ./... | grep -E '$(RACY)')
+
+e2e: ## whole-product scripts against the real binary
+	go test -count=1 ./e2e
+
+soak: ## the long run: memory of the whole process with 100,000 rows on the embedded store
+	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
+
+chaos: ## the long run: kill -9 at random moments, SEEDS (20) seeds of 20,000 rows each
+	go test -count=1 -timeout 80m -run TestChaos -v ./e2e -chaos.seeds $(SEEDS)
+
+fuzz: ## each fuzz target for FUZZTIME (10s)
+	tools/fuzz.sh $(FUZZTIME)
+
+bench: ## benchmarks of all packages
+	go test -run '^$$' -bench . -benchmem ./...
+
+clean: ## remove what make built
+	rm -rf bin

@@ -1,0 +1,220 @@
+package client
+
+import (
+	"fmt"
+	"time"
+)
+
+// Spec is what a job is asked to do. The words of its fields are those of Tencent COS's batch operations.
+type Spec struct {
+	// Token makes a request its own: the same token twice is refused. 1–64 bytes; empty = a random one.
+	Token string `json:"token,omitempty"`
+	// Region is where the job's objects lie; empty = the server's default.
+	Region string `json:"region,omitempty"`
+	// ConfirmationRequired lets the job wait, Suspended, until it is confirmed.
+	ConfirmationRequired bool   `json:"confirmationRequired,omitempty"`
+	Description          string `json:"description,omitempty"` // at most 256 bytes
+	// Manifest is the list of objects.
+	Manifest  Manifest  `json:"manifest"`
+	Operation Operation `json:"operation"`
+	// Priority is 0–2147483647; a larger value runs first.
+	Priority int32  `json:"priority"`
+	Report   Report `json:"report"`
+	// Role is what the job acts as: qcs::cam::uin/<uin>:roleName/<name>, arn:aws:iam::<account>:role/<name>, or the name
+	// of a role of the caller's account.
+	Role string `json:"role"`
+}
+
+// Manifest names an object that lists objects.
+type Manifest struct {
+	Format string   `json:"format"`           // COSBatchOperations_CSV_V1 or COSInventoryReport_CSV_V1
+	Fields []string `json:"fields,omitempty"` // columns of a CSV: Bucket, Key, VersionId, Ignore
+	Region string   `json:"region,omitempty"` // empty = the job's
+	Bucket string   `json:"bucket"`
+	Key    string   `json:"key"`
+	// Version is the object's version id; empty = the latest.
+	Version string `json:"version,omitempty"`
+	ETag    string `json:"etag"` // with or without quotes
+}
+
+// Operation is what happens to each object: exactly one of its fields is set.
+type Operation struct {
+	Copy    *Copy    `json:"copy,omitempty"`
+	Restore *Restore `json:"restore,omitempty"`
+	Delete  *Delete  `json:"delete,omitempty"`
+	Tagging *Tagging `json:"tagging,omitempty"`
+}
+
+// Copy copies each object to another bucket. The directives are Copy, Replaced and Add; empty = the default.
+type Copy struct {
+	TargetRegion string `json:"targetRegion,omitempty"` // empty = the job's
+	TargetBucket string `json:"targetBucket"`
+	// PrefixReplace puts PrefixTo in the place of PrefixFrom at the start of each key; without it both mean nothing.
+	PrefixReplace     bool      `json:"prefixReplace,omitempty"`
+	PrefixFrom        string    `json:"prefixFrom,omitempty"`
+	PrefixTo          string    `json:"prefixTo,omitempty"`
+	StorageClass      string    `json:"storageClass,omitempty"`
+	SSE               string    `json:"sse,omitempty"` // AES256
+	ACL               string    `json:"acl,omitempty"`
+	CannedACL         string    `json:"cannedAcl,omitempty"` // private or public-read
+	Grants            []Grant   `json:"grants,omitempty"`
+	Metadata          string    `json:"metadata,omitempty"`
+	NewMetadata       *Metadata `json:"newMetadata,omitempty"`
+	Tagging           string    `json:"tagging,omitempty"`
+	NewTags           []Tag     `json:"newTags,omitempty"`
+	IfModifiedSince   time.Time `json:"ifModifiedSince,omitzero"`
+	IfUnmodifiedSince time.Time `json:"ifUnmodifiedSince,omitzero"`
+}
+
+// Grant gives an account (ID) or a group (URI) one permission: READ, READ_ACP, WRITE_ACP or FULL_CONTROL.
+type Grant struct {
+	ID          string `json:"id,omitempty"`
+	URI         string `json:"uri,omitempty"`
+	DisplayName string `json:"displayName,omitempty"`
+	Permission  string `json:"permission"`
+}
+
+// Metadata is what an object carries beside its body.
+type Metadata struct {
+	CacheControl       string            `json:"cacheControl,omitempty"`
+	ContentDisposition string            `json:"contentDisposition,omitempty"`
+	ContentEncoding    string            `json:"contentEncoding,omitempty"`
+	ContentLanguage    string            `json:"contentLanguage,omitempty"`
+	ContentType        string            `json:"contentType,omitempty"`
+	Expires            string            `json:"expires,omitempty"` // an HTTP date
+	User               map[string]string `json:"user,omitempty"`    // names without x-cos-meta- or x-amz-meta-
+}
+
+// Tag is one tag of an object.
+type Tag struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+}
+
+// Restore asks for temporary copies of archived objects.
+type Restore struct {
+	Days int    `json:"days"` // 1–365
+	Tier string `json:"tier"` // Standard or Bulk
+}
+
+// Delete deletes each object, or the version that its row names.
+type Delete struct{}
+
+// Tagging sets each object's tags.
+type Tagging struct {
+	Directive string `json:"directive,omitempty"` // Replaced or Add
+	Tags      []Tag  `json:"tags"`
+}
+
+// Report is where the completion report goes.
+type Report struct {
+	Enabled bool   `json:"enabled"`
+	Region  string `json:"region,omitempty"` // empty = the job's
+	Bucket  string `json:"bucket,omitempty"`
+	Prefix  string `json:"prefix,omitempty"` // at most 256 bytes
+	Scope   string `json:"scope,omitempty"`  // AllTasks or FailedTasksOnly
+}
+
+// Job is a job as it stands.
+type Job struct {
+	ID      string  `json:"id"`
+	Account Account `json:"account"`
+	Spec    Spec    `json:"spec"`
+	// Status is New, Preparing, Suspended, Ready, Active, Pausing, Paused, Completing, Complete, Cancelling, Cancelled,
+	// Failing or Failed.
+	Status         string    `json:"status"`
+	Priority       int32     `json:"priority"` // the present one
+	StatusReason   string    `json:"statusReason,omitempty"`
+	SuspendedCause string    `json:"suspendedCause,omitempty"`
+	PausedByUser   bool      `json:"pausedByUser,omitempty"`
+	Progress       Progress  `json:"progress"`
+	Failures       []Failure `json:"failures,omitempty"` // why the job failed
+	Created        time.Time `json:"created"`
+	Suspended      time.Time `json:"suspended,omitzero"`
+	Started        time.Time `json:"started,omitzero"`
+	Terminated     time.Time `json:"terminated,omitzero"`
+	Events         []Event   `json:"events,omitempty"` // oldest first, at most 100
+	// ReportManifest is the key of the report's manifest once it is written.
+	ReportManifest string `json:"reportManifest,omitempty"`
+}
+
+// Final reports whether the job has ended: Complete, Failed or Cancelled.
+func (j Job) Final() bool {
+	return j.Status == "Complete" || j.Status == "Failed" || j.Status == "Cancelled"
+}
+
+// Account is whose job it is.
+type Account struct {
+	UIN   string `json:"uin"`
+	AppID string `json:"appId"`
+}
+
+// Progress counts a job's tasks; Total is 0 until the manifest has been counted.
+type Progress struct {
+	Total     int64       `json:"total"`
+	Succeeded int64       `json:"succeeded"`
+	Failed    int64       `json:"failed"`
+	ByCode    []CodeCount `json:"byCode,omitempty"` // failed tasks by error code, most first
+	// ActiveSeconds is the time the job has spent in Active.
+	ActiveSeconds float64 `json:"activeSeconds"`
+	// Provisional is set while some of it waits to be committed.
+	Provisional bool `json:"provisional,omitempty"`
+}
+
+// CodeCount counts the failed tasks of one error code.
+type CodeCount struct {
+	Code    string   `json:"code"`
+	Count   int64    `json:"count"`
+	Samples []string `json:"samples,omitempty"` // keys, at most 20
+}
+
+// Failure is why a job failed.
+type Failure struct {
+	Code   string `json:"code"`
+	Reason string `json:"reason"`
+}
+
+// Event is one move of a job's status.
+type Event struct {
+	Time   time.Time `json:"time"`
+	From   string    `json:"from,omitempty"` // empty for the creation
+	To     string    `json:"to"`
+	Actor  string    `json:"actor,omitempty"` // an access key, or "system"
+	Reason string    `json:"reason,omitempty"`
+}
+
+// JobList is one page of jobs, from the oldest to the newest.
+type JobList struct {
+	Jobs []Job `json:"jobs"`
+	// Next is the cursor of the next page; empty on the last.
+	Next string `json:"next,omitempty"`
+}
+
+// Reason is the body of the calls that move a job.
+type Reason struct {
+	Reason string `json:"reason,omitempty"` // at most 256 bytes
+}
+
+// Priority is the body of the call that changes a job's priority.
+type Priority struct {
+	Priority *int32 `json:"priority"`
+}
+
+// Error is an answer that is no success (RFC 9457, application/problem+json).
+type Error struct {
+	Type   string `json:"type"`
+	Title  string `json:"title"`
+	Status int    `json:"status"` // the HTTP status
+	// Code is for programs: InvalidArgument, NoSuchJob, Conflict, AccessDenied and so on.
+	Code      string `json:"code"`
+	Message   string `json:"message"` // a sentence for people
+	Field     string `json:"field,omitempty"`
+	RequestID string `json:"requestId,omitempty"`
+}
+
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return fmt.Sprintf("the server answered HTTP %d", e.Status)
+	}
+	return e.Message
+}

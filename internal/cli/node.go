@@ -1,0 +1,102 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/engine/carrier"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// nodeOptions say how to run an engine in this process.
+type nodeOptions struct {
+	dir         string // state; made when absent
+	sync        bool   // every write of the carrier reaches the disk before it is answered
+	stores      engine.Stores
+	logger      *slog.Logger
+	concurrency int // object calls in flight; 0 = the engine's default
+}
+
+// node is carrier and engine in this process: all of Drover but its entrances.
+type node struct {
+	jobs    api.Jobs
+	carrier *carrier.Carrier
+	stop    context.CancelFunc
+	ended   chan struct{} // closed when the engine's Run returned err
+	err     error
+	life    context.Context // ends with the engine
+}
+
+// The folders of a node's state.
+const (
+	carrierDir = "carrier"
+	scratchDir = "scratch"
+)
+
+// startNode opens the state and starts the engine. It returns when jobs can be given to it. The node outlives ctx: the
+// caller closes it, after its entrances.
+func startNode(ctx context.Context, o nodeOptions) (*node, error) {
+	scratch := filepath.Join(o.dir, scratchDir)
+	if err := os.MkdirAll(scratch, 0o700); err != nil {
+		return nil, fmt.Errorf("make the state folder: %w", err)
+	}
+	c, err := carrier.Open(ctx, carrier.Options{Dir: filepath.Join(o.dir, carrierDir), Sync: o.sync, Logger: o.logger})
+	if err != nil {
+		return nil, fmt.Errorf("open the state in %s: %w", o.dir, err)
+	}
+	e, err := engine.New(engine.Options{
+		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
+	})
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	n := &node{jobs: e.Service(), carrier: c, ended: make(chan struct{})}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	life, die := context.WithCancelCause(context.WithoutCancel(ctx))
+	n.stop, n.life = stop, life
+	go func() {
+		defer close(n.ended)
+		n.err = e.Run(run)
+		die(fmt.Errorf("the engine has stopped: %w", n.err))
+	}()
+	select {
+	case <-e.Ready():
+		return n, nil
+	case <-n.ended:
+		err = fmt.Errorf("start the engine: %w", n.err)
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
+	return nil, errors.Join(err, n.close())
+}
+
+// close drains: no further task starts, those in flight end and are counted. It returns what went wrong with that.
+func (n *node) close() error {
+	n.stop()
+	<-n.ended
+	err := n.err
+	if errors.Is(err, context.Canceled) {
+		err = nil
+	}
+	return errors.Join(err, n.carrier.Close())
+}
+
+// watch follows a job until it has ended, ctx has, or the engine has.
+func (n *node) watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Job) error) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	defer context.AfterFunc(n.life, func() { cancel(context.Cause(n.life)) })()
+	if err := n.jobs.Watch(ctx, c, id, f); err != nil {
+		if cause := context.Cause(n.life); cause != nil {
+			return cause
+		}
+		return err
+	}
+	return nil
+}

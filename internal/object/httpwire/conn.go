@@ -1,0 +1,423 @@
+package httpwire
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"strconv"
+	"time"
+)
+
+// conn is one connection to a store. Owned by one call at a time.
+type conn struct {
+	w    *network
+	key  poolKey
+	nc   net.Conn
+	used bool // it has served a call before
+
+	buf  []byte // what was read and not yet taken is buf[r:n]
+	r, n int
+	out  []byte
+
+	ctx   context.Context
+	stop  func() bool // lets go of ctx
+	until time.Time   // no call goes on past it; zero = none
+	heard bool        // some of an answer to the present call came
+	spent bool        // not to be used again
+	since time.Time   // idle since
+}
+
+// aLongTimeAgo makes pending reads and writes end.
+var aLongTimeAgo = time.Unix(1, 0)
+
+// begin takes over a call's context and bounds.
+func (c *conn) begin(ctx context.Context, rq *request) {
+	c.ctx, c.stop, c.heard, c.until = ctx, nil, false, time.Time{}
+	if !rq.stream && rq.body == nil {
+		c.until = c.w.now().Add(c.w.t.Call)
+	}
+	if ctx.Done() != nil {
+		c.stop = context.AfterFunc(ctx, func() { _ = c.nc.SetDeadline(aLongTimeAgo) })
+	}
+}
+
+// end lets go of the context and reports whether it left the connection alone.
+func (c *conn) end() bool {
+	ok := c.stop == nil || c.stop()
+	c.ctx, c.stop = nil, nil
+	return ok
+}
+
+// bound sets the deadline of what comes next.
+func (c *conn) bound(d time.Duration) error {
+	at := c.w.now().Add(d)
+	if !c.until.IsZero() && c.until.Before(at) {
+		at = c.until
+	}
+	if err := c.nc.SetDeadline(at); err != nil {
+		return err
+	}
+	// A context that ended before the line above had its deadline replaced.
+	return c.ctx.Err()
+}
+
+// exchange sends rq and reads the answer's head. With an error the connection is of no further use.
+func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
+	c.begin(ctx, rq)
+	wait := c.w.t.FirstByte
+	if rq.slow {
+		wait = max(wait, c.w.t.Call)
+	}
+	if err := c.bound(max(wait, c.w.t.IO)); err != nil {
+		return nil, err
+	}
+	if err := c.send(rq); err != nil {
+		// A store may refuse a body before it has all of it. Its answer says more than the broken connection.
+		if rq.body == nil || ctx.Err() != nil || c.bound(time.Second) != nil {
+			return nil, err
+		}
+		c.spent = true
+		if a, aerr := c.receive(rq); aerr == nil && a.status >= 300 {
+			return a, nil
+		}
+		return nil, err
+	}
+	// One bound does for a request that goes out in one write.
+	if rq.body != nil || wait < c.w.t.IO {
+		if err := c.bound(wait); err != nil {
+			return nil, err
+		}
+	}
+	return c.receive(rq)
+}
+
+// appendHead writes a request's head. The caller has checked that nothing in it ends a line.
+func appendHead(b []byte, rq *request, agent string) []byte {
+	b = append(b, rq.method...)
+	b = append(b, ' ')
+	b = append(b, rq.target...)
+	b = append(b, " HTTP/1.1\r\nhost: "...)
+	b = append(b, rq.host...)
+	b = append(b, "\r\nuser-agent: "...)
+	b = append(b, agent...)
+	for _, f := range rq.out {
+		if f.name == "host" || f.name == "content-length" {
+			continue
+		}
+		b = append(b, "\r\n"...)
+		b = append(b, f.name...)
+		b = append(b, ": "...)
+		b = append(b, f.value...)
+	}
+	if rq.size > 0 || rq.method == "PUT" || rq.method == "POST" {
+		b = append(b, "\r\ncontent-length: "...)
+		b = strconv.AppendInt(b, rq.size, 10)
+	}
+	return append(b, "\r\n\r\n"...)
+}
+
+// bodyBuffer is how much of a streamed body is sent at a time.
+const bodyBuffer = 64 << 10
+
+func (c *conn) send(rq *request) error {
+	c.out = appendHead(c.out[:0], rq, c.w.agent)
+	if rq.body == nil {
+		c.out = append(c.out, rq.xml...)
+		_, err := c.nc.Write(c.out)
+		return err
+	}
+	left := rq.size
+	for {
+		room := min(left, int64(bodyBuffer))
+		at := len(c.out)
+		c.out = append(c.out, make([]byte, room)...)
+		if _, err := io.ReadFull(rq.body, c.out[at:]); err != nil {
+			return &bodyError{err}
+		}
+		left -= room
+		if _, err := c.nc.Write(c.out); err != nil {
+			return err
+		}
+		c.out = c.out[:0]
+		if left == 0 {
+			return nil
+		}
+		if err := c.bound(c.w.t.IO); err != nil {
+			return err
+		}
+	}
+}
+
+// bodyError is the failure of the caller's own body.
+type bodyError struct{ error }
+
+func (e *bodyError) Unwrap() error { return e.error }
+
+// receive reads the head of the final answer and makes its body ready.
+func (c *conn) receive(rq *request) (*response, error) {
+	for range maxInterim {
+		raw, err := c.readHead()
+		if err != nil {
+			return nil, err
+		}
+		h, err := parseHead(raw)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case h.status == 101:
+			return nil, malformed("it changes the protocol")
+		case h.status < 200:
+			continue
+		}
+		size, err := h.framing(rq.method)
+		if err != nil {
+			return nil, err
+		}
+		a := &response{status: h.status, header: h.header, size: max(size, -1)}
+		a.net = netBody{c: c, left: size, keep: h.keep && size != untilClose && !c.spent}
+		a.body = &a.net
+		if size == 0 {
+			a.net.finish()
+		}
+		return a, nil
+	}
+	return nil, malformed("too many interim answers")
+}
+
+// readHead gives the bytes up to and with the next empty line. They are good until the next read.
+func (c *conn) readHead() ([]byte, error) {
+	from := 0
+	for {
+		if i := bytes.Index(c.buf[c.r+from:c.n], []byte("\r\n\r\n")); i >= 0 {
+			raw := c.buf[c.r : c.r+from+i+4]
+			c.r += len(raw)
+			return raw, nil
+		}
+		have := c.n - c.r
+		if have > maxHead {
+			return nil, malformed("its head is too long")
+		}
+		from = max(0, have-3)
+		if err := c.fill(); err != nil {
+			if err == io.EOF && c.heard {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+}
+
+// fill reads more into the buffer, which grows when it is full.
+func (c *conn) fill() error {
+	if c.r == c.n {
+		c.r, c.n = 0, 0
+	} else if c.r > 0 && c.n == len(c.buf) {
+		c.n = copy(c.buf, c.buf[c.r:c.n])
+		c.r = 0
+	}
+	if c.n == len(c.buf) {
+		c.buf = append(c.buf, make([]byte, max(4<<10, len(c.buf)))...)
+	}
+	n, err := c.nc.Read(c.buf[c.n:])
+	c.n += n
+	if n > 0 {
+		c.heard = true
+		return nil
+	}
+	if err == nil {
+		err = io.ErrNoProgress
+	}
+	return err
+}
+
+// readLine gives a line without its CRLF, good until the next read.
+func (c *conn) readLine() ([]byte, error) {
+	for {
+		if i := bytes.IndexByte(c.buf[c.r:c.n], '\n'); i >= 0 {
+			line := c.buf[c.r : c.r+i]
+			c.r += i + 1
+			line, ok := bytes.CutSuffix(line, []byte("\r"))
+			if !ok {
+				return nil, malformed("a line ends without CR")
+			}
+			return line, nil
+		}
+		if c.n-c.r > maxLine {
+			return nil, malformed("a line is too long")
+		}
+		if err := c.more(); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// more is fill within a body.
+func (c *conn) more() error {
+	if err := c.bound(c.w.t.IO); err != nil {
+		return err
+	}
+	return unexpected(c.fill())
+}
+
+func unexpected(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
+
+// netBody is an answer's body on its connection, which goes back to the pool when all of it was read.
+type netBody struct {
+	c     *conn
+	left  int64 // as head.framing says it; in chunks: of the present chunk in chunk
+	chunk int64
+	open  bool // a chunk's end is still to be read
+	keep  bool
+	err   error
+}
+
+func (b *netBody) Read(p []byte) (int, error) {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if len(p) == 0 {
+		return 0, nil
+	}
+	n, err := b.read(p)
+	switch {
+	case err == io.EOF:
+		b.finish()
+	case err != nil:
+		err = b.fail(err)
+	case b.left == 0:
+		b.finish()
+	}
+	return n, err
+}
+
+// read gives some of the body; io.EOF after its end.
+func (b *netBody) read(p []byte) (int, error) {
+	if b.left == inChunks {
+		if err := b.nextChunk(); err != nil {
+			return 0, err
+		}
+		n, err := b.some(p, b.chunk)
+		b.chunk -= int64(n)
+		return n, unexpected(err)
+	}
+	if b.left == untilClose {
+		return b.some(p, int64(len(p)))
+	}
+	n, err := b.some(p, b.left)
+	b.left -= int64(n)
+	return n, unexpected(err)
+}
+
+// some reads up to limit bytes, past the buffer where it is empty.
+func (b *netBody) some(p []byte, limit int64) (int, error) {
+	c := b.c
+	if int64(len(p)) > limit {
+		p = p[:limit]
+	}
+	if c.r == c.n && len(p) < len(c.buf) {
+		if err := c.bound(c.w.t.IO); err != nil {
+			return 0, err
+		}
+		if err := c.fill(); err != nil {
+			return 0, err
+		}
+	}
+	if c.r < c.n {
+		n := copy(p, c.buf[c.r:c.n])
+		c.r += n
+		return n, nil
+	}
+	if err := c.bound(c.w.t.IO); err != nil {
+		return 0, err
+	}
+	n, err := c.nc.Read(p)
+	if n > 0 {
+		err = nil
+	}
+	return n, err
+}
+
+// nextChunk reads up to the next byte of the body; io.EOF after the last chunk and the trailers, which are dropped.
+func (b *netBody) nextChunk() error {
+	for b.chunk == 0 {
+		if b.open {
+			line, err := b.c.readLine()
+			if err != nil {
+				return err
+			}
+			if len(line) != 0 {
+				return malformed("a chunk is longer than its size")
+			}
+			b.open = false
+		}
+		line, err := b.c.readLine()
+		if err != nil {
+			return err
+		}
+		if b.chunk, err = parseChunkSize(line); err != nil {
+			return err
+		}
+		if b.chunk == 0 {
+			return b.trailers()
+		}
+		b.open = true
+	}
+	return nil
+}
+
+func (b *netBody) trailers() error {
+	for range maxTrailers {
+		line, err := b.c.readLine()
+		if err != nil {
+			return err
+		}
+		if len(line) == 0 {
+			return io.EOF
+		}
+		if err := checkLines(line); err != nil {
+			return err
+		}
+	}
+	return malformed("too many trailers")
+}
+
+// finish gives the connection back.
+func (b *netBody) finish() {
+	b.err = io.EOF
+	c := b.c
+	if c.end() && b.keep && c.r == c.n {
+		c.w.put(c)
+	} else {
+		c.drop()
+	}
+	b.c = nil
+}
+
+// fail gives the connection up.
+func (b *netBody) fail(err error) error {
+	if cause := b.c.ctx.Err(); cause != nil {
+		err = cause
+	}
+	b.c.end()
+	b.c.drop()
+	b.c, b.err = nil, err
+	return err
+}
+
+// Close gives up a connection whose body was not read to its end.
+func (b *netBody) Close() error {
+	if b.c != nil {
+		_ = b.fail(errors.New("the body was closed"))
+	}
+	return nil
+}
+
+func (c *conn) drop() { _ = c.nc.Close() }

@@ -1,0 +1,225 @@
+package httpwire
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	idleFor    = 90 * time.Second // then an idle connection is closed
+	doubtAfter = time.Second      // then an idle connection is looked at before it is used
+	glance     = 100 * time.Microsecond
+	bufferSize = 4 << 10
+)
+
+// network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined, no proxy.
+// It is safe for concurrent use.
+type network struct {
+	t      Timeouts
+	agent  string
+	most   int // idle connections kept for each key
+	tls    *tls.Config
+	dialer net.Dialer
+	now    func() time.Time
+
+	mu     sync.Mutex
+	idle   map[poolKey][]*conn // the last used at the end
+	pruned time.Time
+	closed bool
+}
+
+// poolKey tells apart connections that cannot stand in for each other.
+type poolKey struct {
+	addr   string
+	server string // "" without TLS
+}
+
+func newNetwork(o Options) *network {
+	return &network{
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, now: time.Now, idle: map[poolKey][]*conn{},
+		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
+	}
+}
+
+// close closes idle connections; those in use are closed when their calls end.
+func (w *network) close() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.closed = true
+	for _, cs := range w.idle {
+		for _, c := range cs {
+			c.drop()
+		}
+	}
+	clear(w.idle)
+}
+
+func (w *network) exchange(ctx context.Context, rq *request) (*response, error) {
+	if err := sendable(rq); err != nil {
+		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
+	}
+	key := poolKey{addr: rq.addr}
+	if rq.tls {
+		key.server = rq.server
+	}
+	c, err := w.take(ctx, key)
+	for err == nil {
+		var a *response
+		if a, err = c.exchange(ctx, rq); err == nil {
+			return a, nil
+		}
+		c.end()
+		c.drop()
+		if ctx.Err() != nil || !c.closedWhileIdle(rq, err) {
+			break
+		}
+		rq.unsure = true
+		if err = rq.rewind(); err == nil {
+			c, err = w.dial(ctx, key)
+		}
+	}
+	if cause := ctx.Err(); cause != nil {
+		err = cause
+	}
+	return nil, err
+}
+
+// closedWhileIdle reports whether a call failed because its connection had been idle for longer than the store keeps
+// them: that is no failure of the store. It cannot be told from a store that died over the call, which is why a call that
+// may be sent once only is not repeated here.
+func (c *conn) closedWhileIdle(rq *request, err error) bool {
+	var timeout net.Error
+	var body *bodyError
+	return c.used && !c.heard && !rq.once && !errors.As(err, &body) && !(errors.As(err, &timeout) && timeout.Timeout())
+}
+
+// sendable refuses what would not be one request to the host it is meant for. The calls build none of that; this is the
+// last door.
+func sendable(rq *request) error {
+	switch rq.method {
+	case "GET", "PUT", "POST", "HEAD", "DELETE":
+	default:
+		return errors.New("its method is not known")
+	}
+	for i := range len(rq.target) {
+		if c := rq.target[i]; c <= ' ' || c >= 0x7f {
+			return errors.New("its target has bytes that must be encoded")
+		}
+	}
+	if rq.target == "" || rq.target[0] != '/' {
+		return errors.New("its target is no path")
+	}
+	for i := range len(rq.host) {
+		if c := rq.host[i]; c <= ' ' || c >= 0x7f || c == '/' || c == '@' || c == '?' || c == '#' || c == '\\' {
+			return errors.New("its host is no host")
+		}
+	}
+	if rq.host == "" {
+		return errors.New("it has no host")
+	}
+	for _, f := range rq.out {
+		if !validName(f.name) || !validValue(f.value) {
+			return errors.New("it has a header that no line can carry")
+		}
+	}
+	return nil
+}
+
+// take gives an idle connection, or a new one.
+func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
+	for {
+		w.mu.Lock()
+		cs := w.idle[key]
+		if len(cs) == 0 {
+			w.mu.Unlock()
+			return w.dial(ctx, key)
+		}
+		c := cs[len(cs)-1]
+		w.idle[key] = cs[:len(cs)-1]
+		w.mu.Unlock()
+		if rest := w.now().Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
+			return c, nil
+		}
+		c.drop()
+	}
+}
+
+// quiet reports whether an idle connection is open and has nothing to say. What it had said would be taken for the
+// answer to the next call.
+func (c *conn) quiet() bool {
+	if c.nc.SetReadDeadline(time.Now().Add(glance)) != nil {
+		return false
+	}
+	var b [1]byte
+	n, err := c.nc.Read(b[:])
+	var timeout net.Error
+	return n == 0 && errors.As(err, &timeout) && timeout.Timeout()
+}
+
+// put keeps a connection for the next call.
+func (w *network) put(c *conn) {
+	c.used, c.since = true, w.now()
+	if len(c.buf) > 4*bufferSize {
+		c.buf = make([]byte, bufferSize)
+	}
+	c.r, c.n = 0, 0
+	if cap(c.out) > 4*bufferSize {
+		c.out = nil
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.closed || len(w.idle[c.key]) >= w.most {
+		c.drop()
+		return
+	}
+	w.idle[c.key] = append(w.idle[c.key], c)
+	if c.since.Sub(w.pruned) > idleFor {
+		w.prune(c.since)
+	}
+}
+
+// prune closes what has been idle for too long. The lock is held.
+func (w *network) prune(now time.Time) {
+	w.pruned = now
+	for key, cs := range w.idle {
+		cs = slices.DeleteFunc(cs, func(c *conn) bool {
+			old := now.Sub(c.since) > idleFor
+			if old {
+				c.drop()
+			}
+			return old
+		})
+		if len(cs) == 0 {
+			delete(w.idle, key)
+		} else {
+			w.idle[key] = cs
+		}
+	}
+}
+
+// dial connects anew.
+func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
+	dctx, cancel := context.WithTimeout(ctx, w.t.Dial)
+	defer cancel()
+	nc, err := w.dialer.DialContext(dctx, "tcp", key.addr)
+	if err != nil {
+		return nil, err
+	}
+	if key.server != "" {
+		cfg := w.tls.Clone()
+		cfg.ServerName = key.server
+		tc := tls.Client(nc, cfg)
+		if err := tc.HandshakeContext(dctx); err != nil {
+			nc.Close()
+			return nil, err
+		}
+		nc = tc
+	}
+	return &conn{w: w, key: key, nc: nc, buf: make([]byte, bufferSize)}, nil
+}

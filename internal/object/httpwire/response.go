@@ -1,0 +1,45 @@
+package httpwire
+
+import (
+	"errors"
+	"io"
+
+	"github.com/drover-batch/drover/internal/object"
+)
+
+// response is an answer. Its body must be read to its end or closed.
+type response struct {
+	status int
+	header fields
+	size   int64 // of the body; < 0 = not told
+	body   io.ReadCloser
+	data   []byte // the body once read
+	net    netBody
+	copied object.CopyResult // what a copy's answer says
+}
+
+// maxData bounds bodies that are kept in memory: a listing of 1,000 keys of 1,024 bytes, encoded, has 4 MiB.
+const maxData = 16 << 20
+
+var errTooLong = errors.New("the answer's body is too long")
+
+// read takes the whole body into data.
+func (a *response) read() error {
+	defer a.body.Close()
+	if a.size > maxData {
+		return errTooLong
+	}
+	if a.size >= 0 {
+		a.data = make([]byte, a.size)
+		_, err := io.ReadFull(a.body, a.data)
+		return err
+	}
+	var err error
+	if a.data, err = io.ReadAll(io.LimitReader(a.body, maxData+1)); err != nil {
+		return err
+	}
+	if len(a.data) > maxData {
+		return errTooLong
+	}
+	return nil
+}

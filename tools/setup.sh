@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs what the tests use beyond Go: gcc for the race detector, the AWS CLI as an independent client of the store.
+# On Debian as root it installs them. Elsewhere it says what is missing; with CI=true a missing piece is a failure.
+set -uo pipefail
+
+missing=()
+command -v gcc >/dev/null || missing+=(gcc)
+command -v aws >/dev/null || missing+=(awscli)
+if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	export DEBIAN_FRONTEND=noninteractive
+	if ! apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+		apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+	fi
+fi
+
+code=0
+need() { # command, what goes without it
+	command -v "$1" >/dev/null && return
+	if [ "${CI:-}" = true ]; then
+		echo "setup: $1 is missing: $2; install it or let this run as root on Debian" >&2
+		code=1
+	else
+		echo "setup: $1 is missing: $2 is skipped" >&2
+	fi
+}
+need gcc "the tests under the race detector"
+need aws "the AWS CLI test of the embedded store"
+exit "$code"
