@@ -19,8 +19,8 @@ import (
 type Limits struct {
 	Copy     int64 // bytes of the largest object that is copied in one call; default 5 GiB
 	CopyPart int64 // bytes that one call copies of a larger one; default 128 MiB
-	Put      int64 // bytes of the largest object that is carried to another store in one call; default 64 MiB
-	PutPart  int64 // bytes that one call carries of a larger one; default 64 MiB
+	Put      int64 // bytes of the largest object that is carried to another store in one call; default 16 MiB
+	PutPart  int64 // bytes that one call carries of a larger one; default 16 MiB
 	Parts    int   // of one object that are under way at once; default 8, and 4 where they are carried
 }
 
@@ -165,10 +165,10 @@ func (a *assembly) finish(ctx context.Context) (object.CopyResult, error) {
 			continue
 		}
 		group.Go(func() error {
-			if within.Err() != nil {
-				return within.Err()
+			err := mayGoOn(within)
+			if err != nil {
+				return err
 			}
-			var err error
 			p.ETag, err = a.part(within, a.name(), p.Number, int64(i)*a.up.PartSize, p.Size)
 			return err
 		})
@@ -188,6 +188,16 @@ func (a *assembly) finish(ctx context.Context) (object.CopyResult, error) {
 		err = a.gone(err)
 	}
 	return object.CopyResult{}, err
+}
+
+// mayGoOn says why no further part is to be begun: the context ended, or the caller gives the task up.
+func mayGoOn(ctx context.Context) error {
+	select {
+	case <-object.WaitDone(ctx):
+		return object.ErrWaitEnded
+	default:
+		return ctx.Err()
+	}
 }
 
 // look finds out how a completion ended whose answer was lost.

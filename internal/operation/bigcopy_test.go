@@ -206,6 +206,30 @@ func TestAKilledCopyGoesOn(t *testing.T) {
 	}
 }
 
+// A caller that gives tasks up lets the parts under way end, begins no other, and finds them there later.
+func TestACopyThatIsGivenUpGoesOnLater(t *testing.T) {
+	t.Parallel()
+	f, m := withBig(), &memory{}
+	given, n := make(chan struct{}), 0
+	f.after["PART"] = func() error {
+		if n++; n == 9 {
+			close(given)
+		}
+		return nil
+	}
+	task := Task{Entry: big, Uploads: m}
+	if got := to(nil).Apply(object.WithWait(t.Context(), given), f, task); got != (job.Outcome{}) {
+		t.Fatalf("outcome %+v", got)
+	}
+	first := f.count("PART")
+	if first < 9 || first > 9+7 || len(m.rows) != 1 {
+		t.Fatalf("%d parts, remembered %v", first, m.rows)
+	}
+	if got := to(nil).Apply(t.Context(), f, task); got != job.Succeeded(200, "") || f.count("PART") != 41 {
+		t.Errorf("outcome %+v after %d parts", got, f.count("PART"))
+	}
+}
+
 func TestALeftOverPartIsDropped(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -223,7 +247,8 @@ func TestALeftOverPartIsDropped(t *testing.T) {
 		{"when it could not be remembered", nil, &memory{broken: true}, true, "", "", 0},
 		{"but not when it is remembered", nil, &memory{}, true, "", "", 1},
 		{
-			"or stays remembered", map[string][]error{"COMPLETE": {answer("InvalidPart", 400, "no")}, "ABORT": {answer("SlowDown", 503, "")}},
+			"or stays remembered",
+			map[string][]error{"COMPLETE": {answer("InvalidPart", 400, "no")}, "ABORT": {answer("SlowDown", 503, "")}},
 			&memory{}, false, "InvalidPart", "no", 1,
 		},
 		{"and none is made when it cannot begin", map[string][]error{"CREATE": {answer(object.CodeAccessDenied, 403, "no")}}, &memory{}, false, object.CodeAccessDenied, "no", 0},
