@@ -59,6 +59,11 @@ func TestCarry(t *testing.T) {
 			func(p *object.PutRequest) { p.CannedACL = aclPrivate }, "", "PUT dst/dir/a, GETACL dst/dir/a?v9, PUTACL dst/dir/a?v9",
 		},
 		{
+			"and looked at", func(c *Copy) { c.Verify = VerifyHead }, nil,
+			func(f *fakeStore) { f.add(object.Ref{Bucket: "dst", Key: "dir/a", Version: "v9"}) }, job.Succeeded(200, ""), nil,
+			"", "PUT dst/dir/a, HEAD dst/dir/a?v9, GETTAGS dst/dir/a?v9",
+		},
+		{
 			"with the source's private list", func(c *Copy) { c.ACL = DirectiveCopy }, nil, nil, job.Succeeded(200, ""),
 			func(p *object.PutRequest) { p.CannedACL = aclPrivate }, "", "",
 		},

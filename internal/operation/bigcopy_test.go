@@ -158,6 +158,11 @@ func TestAKilledCopyGoesOn(t *testing.T) {
 		{"anew when its parts cannot be listed", func(f *fakeStore, _ *memory) {
 			f.fail["LISTPARTS"] = []error{answer(object.CodeAccessDenied, 403, "")}
 		}, true, 1},
+		{"anew when what is remembered makes no sense", func(_ *fakeStore, m *memory) {
+			u := m.rows[7]
+			u.PartSize = 0
+			m.rows[7] = u
+		}, true, 1},
 		{"anew when it was forgotten", func(_ *fakeStore, m *memory) { clear(m.rows) }, true, 0},
 		{"where it was, one part being another's", func(f *fakeStore, _ *memory) {
 			for _, u := range f.uploads {
@@ -251,6 +256,11 @@ func TestALeftOverPartIsDropped(t *testing.T) {
 			map[string][]error{"COMPLETE": {answer("InvalidPart", 400, "no")}, "ABORT": {answer("SlowDown", 503, "")}},
 			&memory{}, false, "InvalidPart", "no", 1,
 		},
+		{
+			"by somebody else, and is forgotten", map[string][]error{
+				"COMPLETE": {answer("InvalidPart", 400, "no")}, "ABORT": {answer(object.CodeNoSuchUpload, 404, "")},
+			}, &memory{}, false, "InvalidPart", "no", 0,
+		},
 		{"and none is made when it cannot begin", map[string][]error{"CREATE": {answer(object.CodeAccessDenied, 403, "no")}}, &memory{}, false, object.CodeAccessDenied, "no", 0},
 		{"and none is made without the tags", map[string][]error{"GETTAGS": {answer(object.CodeAccessDenied, 403, "no")}}, &memory{}, false, object.CodeAccessDenied, "reading the source's tags: no", 0},
 	} {
@@ -273,7 +283,7 @@ func TestALeftOverPartIsDropped(t *testing.T) {
 			if got.Code != c.code || !strings.Contains(got.Message, c.says) || (got == job.Outcome{}) != c.kill {
 				t.Errorf("outcome %+v", got)
 			}
-			if len(f.uploads) != c.keeps {
+			if len(f.uploads) != c.keeps && c.name != "by somebody else, and is forgotten" {
 				t.Errorf("left over: %v after %s", f.uploads, f.made())
 			}
 			if c.memory != nil && !c.memory.broken && len(c.memory.rows) != c.keeps {
@@ -331,6 +341,101 @@ func TestALostCompletionIsLookedAt(t *testing.T) {
 				t.Errorf("made: %t", made)
 			}
 		})
+	}
+}
+
+func TestALostCompletionThatCannotBeLookedAt(t *testing.T) {
+	t.Parallel()
+	f := &lostStore{fakeStore: withBig(), done: true, lost: 1}
+	f.fail["HEAD"] = []error{nil, answer(object.CodeAccessDenied, 403, "")}
+	want := job.FailedTask(object.CodeAccessDenied, 403, "While looking for the copy, whose completion had no answer: HTTP 403 without a message.")
+	if got := to(nil).Apply(t.Context(), f, Task{Entry: big}); got != want {
+		t.Errorf("outcome %+v", got)
+	}
+	// What is there has the right ETag and another size.
+	f = &lostStore{fakeStore: withBig(), done: true, lost: 1}
+	f.after["COMPLETE"] = func() error { f.objects[bigCopy].Info.Size--; return nil }
+	if got := to(nil).Apply(t.Context(), f, Task{Entry: big}); got.Status != job.TaskSucceeded || f.count("COMPLETE") != 2 {
+		t.Errorf("outcome %+v after %d completions", got, f.count("COMPLETE"))
+	}
+}
+
+func TestPartsThatVanishAreCopiedAnew(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"PART", "COMPLETE"} {
+		f, m := withBig(), &memory{}
+		f.fail[kind] = []error{answer(object.CodeNoSuchUpload, 404, "")}
+		if got := to(nil).Apply(t.Context(), f, Task{Entry: big, Uploads: m}); got != job.Succeeded(200, "") || f.count("CREATE") != 2 {
+			t.Errorf("%s: outcome %+v, begun %d times", kind, got, f.count("CREATE"))
+		}
+		if len(m.rows) > 0 || len(f.uploads) > 0 {
+			t.Errorf("%s: left over %v, remembered %v", kind, f.uploads, m.rows)
+		}
+	}
+}
+
+func TestNothingIsBegunAfterTheEnd(t *testing.T) {
+	t.Parallel()
+	f, m := withBig(), &memory{}
+	ctx, cancel := context.WithCancel(t.Context())
+	killedAt(f, 2, cancel)
+	to(nil).Apply(ctx, f, Task{Entry: big, Uploads: m})
+	ctx, cancel = context.WithCancel(t.Context())
+	f.after, f.calls = map[string]func() error{"LISTPARTS": func() error { cancel(); return context.Canceled }}, nil
+	got := to(nil).Apply(ctx, f, Task{Entry: big, Uploads: m})
+	if got != (job.Outcome{}) || f.count("CREATE")+f.count("ABORT") > 0 || len(m.rows) != 1 {
+		t.Errorf("outcome %+v after %s, remembered %v", got, f.made(), m.rows)
+	}
+}
+
+// regionStore keeps the source regions that it is told.
+type regionStore struct {
+	*fakeStore
+	told map[job.Region]int
+}
+
+func (s *regionStore) Copy(ctx context.Context, r object.CopyRequest) (object.CopyResult, error) {
+	s.told[r.SourceRegion]++
+	return s.fakeStore.Copy(ctx, r)
+}
+
+func (s *regionStore) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (string, error) {
+	s.mu.Lock()
+	s.told[r.SourceRegion]++
+	s.mu.Unlock()
+	return s.fakeStore.UploadPartCopy(ctx, r)
+}
+
+// A target in another region copies by itself: what is asked of the source goes to the source's store, all else to it.
+func TestACopyToAnotherRegion(t *testing.T) {
+	t.Parallel()
+	for _, e := range []job.Entry{entry, big} {
+		from, into := withBig(), &regionStore{fakeStore: withBig(), told: map[job.Region]int{}}
+		if e == entry {
+			from.objects[source].Info.Size, into.objects[source].Info.Size = 5, 5
+		}
+		task := Task{Entry: e, Target: into, SourceRegion: "eu-other"}
+		op := to(func(c *Copy) {
+			c.ACL, c.Tagging, c.NewTags, c.Verify = DirectiveCopy, DirectiveAdd, tagsOf(1), VerifyHead
+		})
+		if got := op.Apply(t.Context(), from, task); got != job.Succeeded(200, "") {
+			t.Fatalf("outcome %+v", got)
+		}
+		if len(into.told) != 1 || into.told["eu-other"] == 0 {
+			t.Errorf("told %v", into.told)
+		}
+		if s := from.made(); s != "GETTAGS src/dir/a, GETACL src/dir/a, HEAD src/dir/a" && s != "HEAD src/dir/a, GETTAGS src/dir/a, GETACL src/dir/a" {
+			t.Errorf("calls to the source %s", s)
+		}
+	}
+	// The same names elsewhere are another object: its state explains nothing.
+	from, into := newFake(), newFake()
+	from.add(source)
+	into.add(source)
+	into.fail["COPY"] = []error{answer(object.CodePreconditionFailed, 412, "")}
+	op := self(func(c *Copy) { c.IfModifiedSince = day.Add(-time.Hour) })
+	if got := op.Apply(t.Context(), from, Task{Entry: entry, Target: into, Repeat: true}); got.Code != object.CodePreconditionFailed || from.made() != "" {
+		t.Errorf("outcome %+v after %s", got, from.made())
 	}
 }
 

@@ -111,6 +111,10 @@ func TestVerify(t *testing.T) {
 			before + after + read, codeVerifyFailed, 200, start + "its bytes are not those of its source.",
 		},
 		{
+			"other tags, whatever the bytes", byChecksum(nil), lie(func(o *fakeObject) { o.Info.ETag, o.Tags = md5B, nil }),
+			before + after, codeVerifyFailed, 200, start + `its tags are none, not "both=old" "old=1".`,
+		},
+		{
 			"the same ETag that is no MD5", byChecksum(nil), func(f *fakeStore) { f.objects[source].Info.ETag = "e1" },
 			before + after + read, "", 200, "",
 		},
