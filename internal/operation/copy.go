@@ -132,7 +132,7 @@ func (c *Copy) checkACL(p *job.Problems) {
 	if c.CannedACL != "" && c.CannedACL != aclPrivate && c.CannedACL != aclPublicRead {
 		p.Addf("CannedAccessControlList", "%s is no list that a copy can be given; use private or public-read.", job.Quote(c.CannedACL))
 	}
-	checkGrants(p, c.Grants)
+	checkGrants(p, "AccessControlGrants", c.Grants)
 	if c.CannedACL != "" && len(c.Grants) > 0 {
 		p.Addf("AccessControlGrants", "are given together with CannedAccessControlList; give one of them.")
 	}

@@ -50,6 +50,7 @@ var registry = map[string]func() Operation{
 	"restore": func() Operation { return new(Restore) },
 	"delete":  func() Operation { return new(Delete) },
 	"tagging": func() Operation { return new(Tagging) },
+	"acl":     func() Operation { return new(PutACL) },
 }
 
 // Marshal encodes an operation's parameters for a stored record. Those that Validate accepts come back as they were.

@@ -284,6 +284,11 @@ func (f *fakeStore) PutACL(_ context.Context, r object.Ref, canned string, acl *
 	if err != nil {
 		return err
 	}
+	if canned != "" && acl == nil {
+		full := object.Grant{Grantee: o.ACL.Owner, Permission: permFullControl}
+		o.ACL.Grants = append([]object.Grant{full}, cannedGrants(canned, o.ACL.Owner)...)
+		return f.done("PUTACL")
+	}
 	if canned != "" || acl == nil || acl.Owner != o.ACL.Owner {
 		return answer(object.CodeAccessDenied, 403, "The owner of an object cannot be changed.")
 	}
