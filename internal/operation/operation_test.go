@@ -37,6 +37,7 @@ func samples() []Operation {
 			Tagging: DirectiveReplace, NewTags: []job.Tag{{Key: "k", Value: "v"}},
 			IfModifiedSince: day, IfUnmodifiedSince: day.Add(time.Hour),
 		},
+		&Copy{TargetBucket: "copies-1250000000", SSE: object.SSEKMSCOS, SSEKey: "key-1", Verify: VerifyChecksum},
 		&Copy{TargetBucket: "copies-1250000000", CannedACL: aclPublicRead, Tagging: DirectiveReplace, NewTags: []job.Tag{}},
 		&Restore{Days: 7, Tier: TierBulk},
 		&Delete{},
