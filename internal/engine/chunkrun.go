@@ -204,7 +204,13 @@ func (r *chunkRun) applyOne(ctx context.Context, i int) (o job.Outcome) {
 			o = r.panicked(i, p)
 		}
 	}()
-	return r.jc.op.Apply(ctx, r.jc.store, operation.Task{Entry: r.entries[i], Repeat: r.repeat})
+	return r.jc.op.Apply(ctx, r.jc.store, r.task(i))
+}
+
+func (r *chunkRun) task(i int) operation.Task {
+	t := r.jc.task
+	t.Entry, t.Repeat = r.entries[i], r.repeat
+	return t
 }
 
 // applyAll works on several rows by one call; after a panic they are worked on one by one.
@@ -220,7 +226,7 @@ func (r *chunkRun) applyAll(ctx context.Context, rows []int) (out []job.Outcome)
 	}()
 	tasks := make([]operation.Task, len(rows))
 	for i, row := range rows {
-		tasks[i] = operation.Task{Entry: r.entries[row], Repeat: r.repeat}
+		tasks[i] = r.task(row)
 	}
 	return r.jc.op.(operation.Batcher).ApplyAll(ctx, r.jc.store, tasks)
 }

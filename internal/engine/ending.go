@@ -26,6 +26,9 @@ func (l *leader) ending(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.abortUploads(ctx); err != nil {
+		return err
+	}
 	name, err := l.writeReport(ctx, files)
 	if err != nil {
 		if !l.giveUpReport(err) {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -29,6 +30,8 @@ type Options struct {
 	Drain time.Duration
 	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
 	LeaseTerm time.Duration
+	// Limits are where copies change their way. The zero value is that of stores' own limits.
+	Limits operation.Limits
 	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
 	// lock: then nothing that an earlier process held can still run.
 	Alone bool

@@ -19,10 +19,11 @@ type index struct {
 	mu      sync.Mutex
 	open    map[job.ID]*entry
 	done    map[job.ID]doneEntry
-	beats   map[string]beat // live workers
-	gone    map[string]beat // workers whose beat ended, until their leases must have run out
-	nodes   map[string]bool // live nodes: those that can lead
-	since   time.Time       // when this index began to watch: beats that ended before are not known
+	beats   map[string]beat           // live workers
+	gone    map[string]beat           // workers whose beat ended, until their leases must have run out
+	nodes   map[string]bool           // live nodes: those that can lead
+	uploads map[job.ID]map[int64]bool // rows with an unfinished copy by parts
+	since   time.Time                 // when this index began to watch: beats that ended before are not known
 	applied map[Bucket]uint64
 	changed chan struct{} // closed and replaced at every change
 }
@@ -61,7 +62,7 @@ type beat struct {
 func newIndex() *index {
 	return &index{
 		open: map[job.ID]*entry{}, done: map[job.ID]doneEntry{}, beats: map[string]beat{}, gone: map[string]beat{},
-		nodes: map[string]bool{}, since: time.Now(),
+		nodes: map[string]bool{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -84,6 +85,8 @@ func (x *index) apply(b Bucket, r Record) error {
 		err = x.applyProgress(job.ID(id), r)
 	case "worker":
 		err = x.applyBeat(id, r)
+	case "mpu":
+		x.applyUpload(id, r)
 	case "node":
 		if r.Deleted {
 			delete(x.nodes, id)

@@ -159,7 +159,14 @@ func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
 	if !ok {
 		return nil
 	}
-	_, err = l.store.HeadBucket(ctx, c.TargetBucket)
+	target, err := l.e.targetStore(ctx, l.made.Spec)
+	if err != nil {
+		return err
+	}
+	if target == nil {
+		target = l.store
+	}
+	_, err = target.HeadBucket(ctx, c.TargetBucket)
 	if err != nil && object.CodeOf(err) == object.CodeNoSuchBucket {
 		return failure(object.CodeNoSuchBucket, "The target bucket %q does not exist.", c.TargetBucket)
 	}

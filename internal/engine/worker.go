@@ -54,6 +54,7 @@ type jobContext struct {
 	op         operation.Operation
 	most       int // rows that the operation takes by one call
 	store      object.Store
+	task       operation.Task // all of a task but its entry
 	plan       *manifest.Plan
 	lines      bool // the report wants failed rows
 	linesForOK bool // … and succeeded ones
@@ -322,6 +323,9 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 		id: id, op: op, store: store, plan: &plan, lines: spec.Report.Enabled,
 		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks,
 	}
+	if jc.task, err = w.e.taskOf(ctx, id, spec); err != nil {
+		return nil, err
+	}
 	jc.most = 1
 	if b, ok := op.(operation.Batcher); ok {
 		jc.most = max(1, b.Most(store))
@@ -330,4 +334,21 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 	w.jobs[id] = jc
 	w.mu.Unlock()
 	return jc, nil
+}
+
+// taskOf is what all tasks of a job have in common.
+func (e *Engine) taskOf(ctx context.Context, id job.ID, s specRecord) (operation.Task, error) {
+	target, err := e.targetStore(ctx, s)
+	if err != nil {
+		return operation.Task{}, err
+	}
+	t := operation.Task{SourceRegion: s.Region, SpoolDir: e.o.Dir, Limits: e.o.Limits, Uploads: uploads{e.o.Carrier, id}}
+	if target != nil {
+		op, err := s.operation()
+		if err != nil {
+			return operation.Task{}, err
+		}
+		t.Target, t.Carry = target, e.carries(op.(*operation.Copy).TargetRegion, s.Region)
+	}
+	return t, nil
 }
