@@ -348,7 +348,7 @@ func TestALostCompletionThatCannotBeLookedAt(t *testing.T) {
 	t.Parallel()
 	f := &lostStore{fakeStore: withBig(), done: true, lost: 1}
 	f.fail["HEAD"] = []error{nil, answer(object.CodeAccessDenied, 403, "")}
-	want := job.FailedTask(object.CodeAccessDenied, 403, "While looking for the copy, whose completion had no answer: HTTP 403 without a message.")
+	want := job.FailedTask(object.CodeAccessDenied, 403, "While looking for the copy, whose completion had no answer: Access denied.")
 	if got := to(nil).Apply(t.Context(), f, Task{Entry: big}); got != want {
 		t.Errorf("outcome %+v", got)
 	}

@@ -90,7 +90,7 @@ func TestVerify(t *testing.T) {
 		}, before + "HEAD dst/dir/a", codeVerifyFailed, 200, start + "it is not there."},
 		{
 			"no right to look", nil, failing("HEAD", nil, answer(object.CodeAccessDenied, 403, "")),
-			before + "HEAD dst/dir/a", object.CodeAccessDenied, 403, while + "HTTP 403 without a message.",
+			before + "HEAD dst/dir/a", object.CodeAccessDenied, 403, while + "Access denied.",
 		},
 		{
 			"no right to read its tags", nil, failing("GETTAGS", nil, answer(object.CodeAccessDenied, 403, "no")),
@@ -98,7 +98,7 @@ func TestVerify(t *testing.T) {
 		},
 		{
 			"no right to read the source", nil, failing("HEAD", answer(object.CodeAccessDenied, 403, "")),
-			"HEAD src/dir/a", object.CodeAccessDenied, 403, "While reading the source's metadata: HTTP 403 without a message.",
+			"HEAD src/dir/a", object.CodeAccessDenied, 403, "While reading the source's metadata: Access denied.",
 		},
 
 		{"the same MD5", byChecksum(nil), nil, before + after, "", 200, ""},
