@@ -64,7 +64,15 @@ type assembly struct {
 
 // copyParts copies an object that is too large for one call.
 func (w *copying) copyParts(ctx context.Context) (object.CopyResult, error) {
-	return w.assemble(ctx, cmp.Or(w.task.Limits.CopyPart, 128<<20), cmp.Or(w.task.Limits.Parts, 8), w.copyPart)
+	own := w.own()
+	return own.assemble(ctx, cmp.Or(w.task.Limits.CopyPart, 128<<20), cmp.Or(w.task.Limits.Parts, 8), own.copyPart)
+}
+
+// own is a copy of w to be shared by parts side by side: w itself stays on its goroutine's stack, which keeps small copies
+// cheap.
+func (w *copying) own() *copying {
+	own := *w
+	return &own
 }
 
 func (w *copying) copyPart(ctx context.Context, u object.Upload, number int, offset, length int64) (string, error) {

@@ -17,7 +17,8 @@ const spoolInMemory = 256 << 10
 // carry brings an object to a store that cannot read it by itself: its bytes come here, and go there with their MD5.
 func (w *copying) carry(ctx context.Context) (object.CopyResult, error) {
 	if w.source.Size > cmp.Or(w.task.Limits.Put, 16<<20) {
-		return w.assemble(ctx, cmp.Or(w.task.Limits.PutPart, 16<<20), cmp.Or(w.task.Limits.Parts, 4), w.carryPart)
+		own := w.own()
+		return own.assemble(ctx, cmp.Or(w.task.Limits.PutPart, 16<<20), cmp.Or(w.task.Limits.Parts, 4), own.carryPart)
 	}
 	body, err := w.fetch(ctx, 0, w.source.Size)
 	if err != nil {
