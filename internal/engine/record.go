@@ -101,6 +101,7 @@ type specRecord struct {
 	Report               job.Report
 	Role                 job.Role
 	Request              job.Request
+	RetryOf              job.ID `json:",omitempty"`
 }
 
 func fromSpec(s job.Spec) (specRecord, error) {
@@ -112,6 +113,7 @@ func fromSpec(s job.Spec) (specRecord, error) {
 		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
 		Description: s.Description, Manifest: s.Manifest, Operation: name, Parameters: params,
 		Priority: s.Priority, Report: s.Report, Role: s.Role, Request: s.Request,
+		RetryOf: s.RetryOf,
 	}, nil
 }
 
@@ -128,6 +130,7 @@ func (r specRecord) spec() (job.Spec, error) {
 		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
 		Description: r.Description, Manifest: r.Manifest, Operation: op,
 		Priority: r.Priority, Report: r.Report, Role: r.Role, Request: r.Request,
+		RetryOf: r.RetryOf,
 	}, nil
 }
 

@@ -86,4 +86,5 @@ type Spec struct {
 	Report               Report
 	Role                 Role
 	Request              Request
+	RetryOf              ID // the job whose failed tasks this one does again; "" = none
 }

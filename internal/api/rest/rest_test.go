@@ -143,7 +143,7 @@ func TestSignaturesAreRequired(t *testing.T) {
 	w := setup(t, 0)
 	w.create()
 	for _, rt := range routes {
-		target := strings.ReplaceAll(rt.path, "{id}", "job-00001")
+		target := strings.NewReplacer("{id}", "job-00001", "{name}", "00000001-failed.csv").Replace(rt.path)
 		r, err := http.NewRequest(rt.method, w.url+target, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +171,7 @@ func TestSignaturesAreRequired(t *testing.T) {
 	if resp, _ := w.send(forger, "GET", "/api/v1/jobs", ""); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("forger: %s", resp.Status)
 	}
-	if _, body := w.send(bob, "GET", "/api/v1/jobs", ""); strings.TrimSpace(body) != `{"jobs":[]}` {
+	if _, body := w.send(bob, "GET", "/api/v1/jobs", ""); strings.TrimSpace(body) != `{"jobs":[],"counts":{}}` {
 		t.Errorf("another account lists %s", body)
 	}
 }
