@@ -55,6 +55,13 @@ func (m *Jobs) Set(id job.ID, change func(*job.Job)) {
 	m.cond.Broadcast()
 }
 
+// Len counts the jobs of all accounts.
+func (m *Jobs) Len() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.jobs)
+}
+
 func (m *Jobs) fail(call string) error {
 	if m.Err == nil {
 		return nil
@@ -82,10 +89,7 @@ func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, err
 	if s.Account != c.Account {
 		return job.Job{}, job.Errorf(job.AccessDenied, "The job is of another account.")
 	}
-	if s.Token == "" || len(s.Token) > 64 {
-		return job.Job{}, job.FieldErrorf("ClientRequestToken", "give 1–64 bytes.")
-	}
-	if err := s.Operation.Validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return job.Job{}, err
 	}
 	for _, j := range m.jobs {

@@ -116,7 +116,7 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 	noPath := s.adapt(noSuchPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would send a client with // or .. in its path elsewhere, with a page of HTML; nobody has signed that.
-		if clean := path.Clean(r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
 			noPath.ServeHTTP(w, r)
 			return
 		}
