@@ -133,7 +133,7 @@ func (x *index) applyDone(id job.ID, r Record) error {
 	if err != nil {
 		return err
 	}
-	x.done.put(newDoneEntry(d))
+	x.done.put(newDoneEntry(d, r.Rev))
 	return nil
 }
 
@@ -266,6 +266,7 @@ type jobRef struct {
 	status      job.Status
 	operation   string
 	description string
+	done        *doneEntry // nil for an open job
 }
 
 func (r jobRef) position() position { return position{r.created, r.id} }

@@ -19,19 +19,23 @@ type doneEntry struct {
 	status      unique.Handle[job.Status]
 	operation   unique.Handle[string]
 	description string
+	rev         uint64
+	summary     []byte // the record, packed; nil = too long to be kept
 }
 
-func newDoneEntry(d doneRecord) *doneEntry {
+func newDoneEntry(d doneRecord, rev uint64) *doneEntry {
 	return &doneEntry{
 		id: d.Job.ID, uin: unique.Make(d.Job.Spec.Account.UIN), created: d.Job.Created.UnixNano(),
 		terminated: d.State.Terminated.UnixNano(), status: unique.Make(d.State.Status),
 		operation: unique.Make(d.Job.Spec.Operation), description: d.Job.Spec.Description,
+		rev: rev, summary: summarize(d),
 	}
 }
 
 func (d *doneEntry) ref() jobRef {
 	return jobRef{
 		id: d.id, created: d.created, status: d.status.Value(), operation: d.operation.Value(), description: d.description,
+		done: d,
 	}
 }
 

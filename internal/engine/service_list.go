@@ -18,8 +18,8 @@ func (s *Service) List(ctx context.Context, c job.Caller, f job.Filter, p job.Pa
 		return nil, false, err
 	}
 	for {
-		ids, more := s.page(c, f, p, from)
-		jobs, err := s.read(ctx, c, ids)
+		refs, more := s.page(c, f, p, from)
+		jobs, err := s.read(ctx, c, refs)
 		if err != nil {
 			return nil, false, err
 		}
@@ -45,29 +45,36 @@ func (s *Service) position(c job.Caller, p job.Page) (*position, error) {
 	return &at, nil
 }
 
-func (s *Service) page(c job.Caller, f job.Filter, p job.Page, from *position) (ids []job.ID, more bool) {
+func (s *Service) page(c job.Caller, f job.Filter, p job.Page, from *position) (refs []jobRef, more bool) {
 	s.e.ix.walk(c.Account.UIN, from, f.Since, p.NewestFirst, func(r jobRef) bool {
 		if !f.Matches(r.id, r.status, r.operation, r.description) {
 			return true
 		}
-		if len(ids) == p.Max {
+		if len(refs) == p.Max {
 			more = true
 			return false
 		}
-		ids = append(ids, r.id)
+		refs = append(refs, r)
 		return true
 	})
-	return ids, more
+	return refs, more
 }
 
 // read reads jobs; those that were deleted meanwhile are left out.
-func (s *Service) read(ctx context.Context, c job.Caller, ids []job.ID) ([]job.Job, error) {
-	jobs := make([]job.Job, len(ids))
+func (s *Service) read(ctx context.Context, c job.Caller, refs []jobRef) ([]job.Job, error) {
+	jobs := make([]job.Job, len(refs))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(listReaders)
-	for i, id := range ids {
+	for i, r := range refs {
 		g.Go(func() error {
-			j, err := s.Job(ctx, c, id)
+			if r.done != nil {
+				j, ok, err := r.done.shown()
+				if ok || err != nil {
+					jobs[i] = j
+					return err
+				}
+			}
+			j, err := s.Job(ctx, c, r.id)
 			if job.CodeOf(err) == job.NoSuchJob {
 				return nil
 			}

@@ -41,6 +41,17 @@ func (f Filter) Matches(id ID, status Status, operation, description string) boo
 		(f.Search == "" || containsFold(string(id), f.Search) || containsFold(description, f.Search))
 }
 
+// containsFold is strings.Contains under simple case folding, without making copies: it is asked of every job.
 func containsFold(s, part string) bool {
-	return strings.Contains(s, part) || strings.Contains(strings.ToLower(s), strings.ToLower(part))
+	if part == "" {
+		return true
+	}
+	first := part[0]
+	for i := 0; i+len(part) <= len(s); i++ {
+		// Most places are told apart by one byte: letters of ASCII differ in one bit at most, others not at all.
+		if (s[i]^first)&^0x20 == 0 && strings.EqualFold(s[i:i+len(part)], part) || first >= 0x80 && strings.EqualFold(s[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
 }
