@@ -227,8 +227,10 @@ func TestRetryIsRefusedWithASentence(t *testing.T) {
 		"where nothing was started":   {id: waitFor(t, s, create(t, s, failing), final).ID, code: job.InvalidRequest, words: "nothing to retry"},
 		"with a bad token":            {id: done.ID, retry: job.Retry{Token: strings.Repeat("x", 65)}, code: job.InvalidArgument, words: "ClientRequestToken"},
 		"of a job of nobody":          {id: "no-such-job", code: job.NoSuchJob, words: "no-such-job"},
-		"with a changed file": {id: done.ID, before: func() { m.objects[failedFile.Key] = []byte("src,other,,failed,X,404,\n") },
-			code: job.InvalidRequest, words: failedFile.Name},
+		"with a changed file": {
+			id: done.ID, before: func() { m.objects[failedFile.Key] = []byte("src,other,,failed,X,404,\n") },
+			code: job.InvalidRequest, words: failedFile.Name,
+		},
 		"with a missing file": {id: done.ID, before: func() { delete(m.objects, failedFile.Key) }, code: job.InvalidRequest, words: "NoSuchKey"},
 		"where the role may not write": {id: done.ID, before: func() {
 			m.refuse = func(op string, _ job.Key) error {
