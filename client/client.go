@@ -55,6 +55,7 @@ type Client struct {
 	http        *http.Client
 	retryDelay  time.Duration
 	idle        time.Duration
+	revision    string // what If was given
 }
 
 // New makes a Client; it connects to nothing yet.
@@ -95,21 +96,37 @@ func (c *Client) CreateJob(ctx context.Context, s Spec) (Job, error) {
 	return call[Job](ctx, c, http.MethodPost, "/jobs", nil, s)
 }
 
-// ListOptions narrows a listing.
-type ListOptions struct {
-	Statuses []string // empty = all
-	Cursor   string   // the Next of the page before
-	Limit    int      // 1–1000; 0 = 100
+// If gives a client whose changes are made only while the job has this Revision; else they are refused with the code
+// Precondition, status 412.
+func (c *Client) If(revision string) *Client {
+	conditional := *c
+	conditional.revision = revision
+	return &conditional
 }
 
-// Jobs lists one page of the account's jobs, oldest first.
+// ListOptions narrows a listing.
+type ListOptions struct {
+	Statuses    []string // empty = all
+	Operation   string   // copy, restore, delete or tagging; empty = all
+	Search      string   // what the id or the description must have in it; empty = all
+	NewestFirst bool
+	Cursor      string // the Next of the page before, in the same order
+	Limit       int    // 1–1000; 0 = 100
+}
+
+// Jobs lists one page of the account's jobs, oldest first unless asked otherwise.
 func (c *Client) Jobs(ctx context.Context, o ListOptions) (JobList, error) {
 	q := url.Values{}
 	for _, s := range o.Statuses {
 		q.Add("status", s)
 	}
-	if o.Cursor != "" {
-		q.Set("cursor", o.Cursor)
+	for name, value := range map[string]string{"operation": o.Operation, "search": o.Search, "cursor": o.Cursor} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if o.NewestFirst {
+		q.Set("order", "desc")
 	}
 	if o.Limit != 0 {
 		q.Set("limit", strconv.Itoa(o.Limit))
@@ -169,6 +186,19 @@ func (c *Client) SetPriority(ctx context.Context, id string, priority int32) (Jo
 	return call[Job](ctx, c, http.MethodPut, jobPath(id, "/priority"), nil, Priority{&priority})
 }
 
+// Retry makes a new job of a finished job's failed tasks. Without a token it gives the request a random one.
+func (c *Client) Retry(ctx context.Context, id string, r Retry) (Job, error) {
+	if r.Token == "" {
+		r.Token = rand.Text()
+	}
+	return call[Job](ctx, c, http.MethodPost, jobPath(id, "/retry"), nil, r)
+}
+
+// Work tells of a job's chunks and segments.
+func (c *Client) Work(ctx context.Context, id string) (Work, error) {
+	return call[Work](ctx, c, http.MethodGet, jobPath(id, "/work"), nil, nil)
+}
+
 // DeleteJob removes the record of a job that has ended.
 func (c *Client) DeleteJob(ctx context.Context, id string) error {
 	_, err := c.do(ctx, http.MethodDelete, jobPath(id, ""), nil, nil)
@@ -178,6 +208,21 @@ func (c *Client) DeleteJob(ctx context.Context, id string) error {
 // Report gives the manifest of a job's completion report, a JSON document.
 func (c *Client) Report(ctx context.Context, id string) ([]byte, error) {
 	return c.do(ctx, http.MethodGet, jobPath(id, "/report"), nil, nil)
+}
+
+// ReportFiles lists the result files of a job's completion report.
+func (c *Client) ReportFiles(ctx context.Context, id string) ([]ReportFile, error) {
+	answer, err := call[ReportFiles](ctx, c, http.MethodGet, jobPath(id, "/report/files"), nil, nil)
+	return answer.Files, err
+}
+
+// ReportFile opens one of them by its Name, which the server reads as the job's role. The caller closes it.
+func (c *Client) ReportFile(ctx context.Context, id, name string) (io.ReadCloser, error) {
+	resp, err := c.send(ctx, http.MethodGet, jobPath(id, "/report/files/"+url.PathEscape(name)), nil, nil)
+	if err != nil {
+		return nil, err
+	}
+	return resp.Body, nil
 }
 
 func jobPath(id, rest string) string { return "/jobs/" + url.PathEscape(id) + rest }
@@ -230,6 +275,9 @@ func (c *Client) send(ctx context.Context, method, path string, q url.Values, bo
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if c.revision != "" && method != http.MethodGet {
+		r.Header.Set("If-Match", strconv.Quote(c.revision))
 	}
 	if err := c.signer.SignHTTP(ctx, c.credentials, r, hash, "s3", signingRegion, time.Now()); err != nil {
 		return nil, fmt.Errorf("sign the request: %w", err)

@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -125,6 +126,27 @@ func TestEveryCall(t *testing.T) {
 	if b, err := c.Report(ctx, id); err != nil || string(b) != `{"Format":"Report_CSV_V1"}` {
 		t.Errorf("report %s, %v", b, err)
 	}
+	w.jobs.AddReportFile(job.ID(id), job.ReportFile{Name: "a b.csv", Status: job.TaskFailed, Bucket: "lists", Key: "out/results/a b.csv", MD5: "m"}, []byte("rows"))
+	files, err := c.ReportFiles(ctx, id)
+	want2 := []client.ReportFile{{Name: "a b.csv", Status: "failed", Bucket: "lists", Key: "out/results/a b.csv", MD5: "m", Link: "/api/v1/jobs/" + id + "/report/files/a%20b.csv"}}
+	if diff := cmp.Diff(want2, files); diff != "" || err != nil {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	body, err := c.ReportFile(ctx, id, "a b.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b, err := io.ReadAll(body); string(b) != "rows" || errors.Join(err, body.Close()) != nil {
+		t.Errorf("file %q, %v", b, err)
+	}
+	for name, code := range map[string]string{"manifest.json": "NoSuchFile", "../manifest.json": "InvalidRequest", "x/a b.csv": "NoSuchFile"} {
+		_, err = c.ReportFile(ctx, id, name)
+		wantError(t, err, code, 404)
+	}
+	w.jobs.SetWork(job.ID(id), job.Work{Chunks: 3, Segments: []job.Segment{{Number: 1, Files: []job.SegmentFile{{Name: "a", Rows: 2}}}}})
+	if got, err := c.Work(ctx, id); err != nil || got.Chunks != 3 || got.Segments[0].Files[0].Rows != 2 {
+		t.Errorf("work %+v, %v", got, err)
+	}
 	wantError(t, c.DeleteJob(ctx, id), "Conflict", 409)
 	w.jobs.Set(job.ID(id), func(j *job.Job) { j.Status = job.Cancelled })
 	if err := c.DeleteJob(ctx, id); err != nil {
@@ -132,6 +154,60 @@ func TestEveryCall(t *testing.T) {
 	}
 	_, err = c.Job(ctx, id)
 	wantError(t, err, "NoSuchJob", 404)
+}
+
+func TestRetryMakesAJobOfTheFailedTasks(t *testing.T) {
+	t.Parallel()
+	w := setup(t, nil)
+	old, err := w.client.CreateJob(t.Context(), spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = w.client.Retry(t.Context(), old.ID, client.Retry{})
+	wantError(t, err, "Conflict", 409)
+	w.jobs.Set(job.ID(old.ID), func(j *job.Job) { j.Status, j.Progress.Failed = job.Complete, 2 })
+	again, err := w.client.Retry(t.Context(), old.ID, client.Retry{})
+	if err != nil || again.RetryOf != old.ID || again.Spec.Token == "" || again.Spec.Description != "copy all" || again.Priority != 3 {
+		t.Errorf("%+v, %v", again, err)
+	}
+	confirm, about, priority := true, "", int32(0)
+	again, err = w.client.Retry(t.Context(), old.ID, client.Retry{Token: "t", ConfirmationRequired: &confirm, Description: &about, Priority: &priority})
+	if err != nil || again.Spec.Token != "t" || !again.Spec.ConfirmationRequired || again.Spec.Description != "" || again.Priority != 0 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+// Two people look at a job; who decides second, on what is no longer so, is refused.
+func TestChangesOnACondition(t *testing.T) {
+	t.Parallel()
+	w := setup(t, nil)
+	seen, err := w.client.CreateJob(t.Context(), spec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := w.client.If(seen.Revision)
+	if got, err := c.SetPriority(t.Context(), seen.ID, 7); err != nil || got.Revision == seen.Revision {
+		t.Errorf("revision %q after %q, %v", got.Revision, seen.Revision, err)
+	}
+	for name, call := range map[string]func() (client.Job, error){
+		"priority": func() (client.Job, error) { return c.SetPriority(t.Context(), seen.ID, 8) },
+		"confirm":  func() (client.Job, error) { return c.Confirm(t.Context(), seen.ID, "") },
+		"pause":    func() (client.Job, error) { return c.Pause(t.Context(), seen.ID, "") },
+		"resume":   func() (client.Job, error) { return c.Resume(t.Context(), seen.ID, "") },
+		"cancel":   func() (client.Job, error) { return c.Cancel(t.Context(), seen.ID, "") },
+	} {
+		_, err := call()
+		if e, ok := errors.AsType[*client.Error](err); !ok || e.Code != "Precondition" || e.Status != 412 {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	now, err := c.Job(t.Context(), seen.ID)
+	if err != nil || now.Priority != 7 || now.Status != "New" {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if _, err := c.If(now.Revision).Cancel(t.Context(), seen.ID, ""); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestErrorsAreTyped(t *testing.T) {
@@ -174,14 +250,18 @@ func TestListingGoesThroughAllPages(t *testing.T) {
 	}
 	w.jobs.Set("job-00002", func(j *job.Job) { j.Status = job.Active })
 	page, err := w.client.Jobs(t.Context(), client.ListOptions{Limit: 2})
-	if err != nil || len(page.Jobs) != 2 || page.Next != "job-00002" {
+	if err != nil || len(page.Jobs) != 2 || page.Next == "" || page.Counts["New"] != 4 || page.Counts["Active"] != 1 {
 		t.Errorf("page %+v, %v", page, err)
 	}
 	for want, o := range map[string]client.ListOptions{
 		"12345": {Limit: 2},
 		"1345":  {Limit: 3, Statuses: []string{"New", "Complete"}},
 		"2":     {Statuses: []string{"Active"}},
-		"45":    {Cursor: "job-00003"},
+		"345":   {Cursor: page.Next},
+		"54321": {Limit: 2, NewestFirst: true},
+		"5431":  {Limit: 1, NewestFirst: true, Statuses: []string{"New"}, Operation: "copy", Search: "COPY all"},
+		"3":     {Search: "00003"},
+		"":      {Operation: "delete"},
 	} {
 		var got strings.Builder
 		for j, err := range w.client.AllJobs(t.Context(), o) {
@@ -194,8 +274,10 @@ func TestListingGoesThroughAllPages(t *testing.T) {
 			t.Errorf("%+v: %s, want %s", o, got.String(), want)
 		}
 	}
-	for _, err := range w.client.AllJobs(t.Context(), client.ListOptions{Limit: 5000}) {
-		wantError(t, err, "InvalidArgument", 400)
+	for _, o := range []client.ListOptions{{Limit: 5000}, {Cursor: page.Next, NewestFirst: true}, {Operation: "move"}} {
+		for _, err := range w.client.AllJobs(t.Context(), o) {
+			wantError(t, err, "InvalidArgument", 400)
+		}
 	}
 }
 

@@ -136,6 +136,11 @@ type Job struct {
 	Events         []Event   `json:"events,omitempty"` // oldest first, at most 100
 	// ReportManifest is the key of the report's manifest once it is written.
 	ReportManifest string `json:"reportManifest,omitempty"`
+	// RetryOf is the job whose failed tasks this one does again.
+	RetryOf string `json:"retryOf,omitempty"`
+	// Revision changes with status, priority and what else is asked of the job, and not with its progress. It is what If
+	// takes.
+	Revision string `json:"revision"`
 }
 
 // Final reports whether the job has ended: Complete, Failed or Cancelled.
@@ -159,6 +164,10 @@ type Progress struct {
 	ActiveSeconds float64 `json:"activeSeconds"`
 	// Provisional is set while some of it waits to be committed.
 	Provisional bool `json:"provisional,omitempty"`
+	// Rate is how many tasks ended a second over the last seconds; 0 when the job is not Active.
+	Rate float64 `json:"rate,omitempty"`
+	// RemainingSeconds is how long the rest takes at this rate; 0 when nobody can tell.
+	RemainingSeconds float64 `json:"remainingSeconds,omitempty"`
 }
 
 // CodeCount counts the failed tasks of one error code.
@@ -183,11 +192,60 @@ type Event struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// JobList is one page of jobs, from the oldest to the newest.
+// JobList is one page of jobs.
 type JobList struct {
 	Jobs []Job `json:"jobs"`
 	// Next is the cursor of the next page; empty on the last.
 	Next string `json:"next,omitempty"`
+	// Counts counts the jobs of the whole listing by status, those in other statuses than were asked for too.
+	Counts map[string]int64 `json:"counts"`
+}
+
+// Retry is how to do a job's failed tasks again. What is nil is as it was in that job.
+type Retry struct {
+	Token                string  `json:"token,omitempty"` // 1–64 bytes; empty = a random one
+	ConfirmationRequired *bool   `json:"confirmationRequired,omitempty"`
+	Description          *string `json:"description,omitempty"`
+	Priority             *int32  `json:"priority,omitempty"`
+}
+
+// Work is how far the parts of a job are; all 0 once it has ended.
+type Work struct {
+	Chunks    int64     `json:"chunks"`    // that the manifest is cut into; 0 until it has been counted
+	ChunkRows int       `json:"chunkRows"` // rows of a chunk; the last of a data file has fewer
+	Waiting   int       `json:"waiting"`   // chunks that wait for a worker
+	Running   int       `json:"running"`   // chunks that a worker has
+	Segments  []Segment `json:"segments"`  // of the report, as written so far
+}
+
+// Segment is a part of the report that has been written.
+type Segment struct {
+	Number int64         `json:"number"`
+	Files  []SegmentFile `json:"files"`
+}
+
+// SegmentFile is a result file of a segment.
+type SegmentFile struct {
+	Name   string `json:"name"`
+	Status string `json:"status"` // of its tasks: succeeded or failed
+	Size   int64  `json:"size"`
+	Rows   int64  `json:"rows"`
+}
+
+// ReportFiles lists a report's result files.
+type ReportFiles struct {
+	Files []ReportFile `json:"files"`
+}
+
+// ReportFile is a result file of a completion report.
+type ReportFile struct {
+	Name   string `json:"name"`   // unique in the report
+	Status string `json:"status"` // of its tasks: succeeded or failed
+	Bucket string `json:"bucket,omitempty"`
+	Key    string `json:"key"`
+	MD5    string `json:"md5"` // lower-case hex
+	// Link is where the file can be had from this server, signed like every other request.
+	Link string `json:"link"`
 }
 
 // Reason is the body of the calls that move a job.

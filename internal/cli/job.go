@@ -19,6 +19,7 @@ type jobCmd struct {
 	Resume   jobResumeCmd   `cmd:"" help:"Resume a paused job."`
 	Cancel   jobCancelCmd   `cmd:"" help:"Cancel a job: calls in flight end, no further one starts."`
 	Priority jobPriorityCmd `cmd:"" help:"Change a job's priority."`
+	Retry    jobRetryCmd    `cmd:"" help:"Create a job of the failed tasks of one that has ended."`
 	Report   jobReportCmd   `cmd:"" help:"Show a job's completion report, or download it."`
 }
 
@@ -40,9 +41,11 @@ func (a *jobArg) find(ctx context.Context, sh *shell) (r *remote, id string, err
 type jobListCmd struct {
 	serverFlags
 	output
-	Status []string      `placeholder:"STATUS" help:"Only jobs in these statuses, with commas between."`
-	Since  time.Duration `placeholder:"TIME" help:"Only jobs created so long ago or later, for example 24h."`
-	Limit  int           `default:"100" placeholder:"N" help:"At most so many, the newest; 0 for all."`
+	Status    []string      `placeholder:"STATUS" help:"Only jobs in these statuses, with commas between."`
+	Operation string        `placeholder:"OPERATION" help:"Only jobs of this operation: copy, restore, delete or tagging."`
+	Search    string        `placeholder:"TEXT" help:"Only jobs whose id or description has this in it."`
+	Since     time.Duration `placeholder:"TIME" help:"Only jobs created so long ago or later, for example 24h."`
+	Limit     int           `default:"100" placeholder:"N" help:"At most so many, the newest; 0 for all."`
 }
 
 // Run lists jobs.
@@ -60,7 +63,7 @@ func (c *jobListCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	jobs, err := r.newest(ctx, c.Status, since, c.Limit)
+	jobs, err := r.newest(ctx, client.ListOptions{Statuses: c.Status, Operation: c.Operation, Search: c.Search}, since, c.Limit)
 	if err != nil {
 		return err
 	}

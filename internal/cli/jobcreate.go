@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/rest"
 	"github.com/drover-batch/drover/internal/job"
@@ -105,18 +106,24 @@ func (f *createFlags) create(ctx context.Context, sh *shell, operationOf func() 
 	if err != nil {
 		return r.explain(err)
 	}
-	if f.Watch {
+	return r.made(ctx, sh, j, f.Watch, f.json())
+}
+
+// made shows a job that was just made, or follows it to its end.
+func (r *remote) made(ctx context.Context, sh *shell, j client.Job, watch, asJSON bool) error {
+	switch {
+	case watch:
 		sh.note("job %s", j.ID)
-		if j, err = r.follow(ctx, sh, "", j.ID); err != nil {
+		j, err := r.follow(ctx, sh, "", j.ID)
+		if err != nil {
 			return err
 		}
-		return sh.result(j, f.json())
-	}
-	if f.json() {
+		return sh.result(j, asJSON)
+	case asJSON:
 		return sh.json(j)
 	}
 	sh.printf("%s\n", j.ID)
-	if spec.ConfirmationRequired {
+	if j.Spec.ConfirmationRequired {
 		sh.note("drover job confirm %s lets it run", j.ID)
 	}
 	return nil

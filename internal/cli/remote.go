@@ -56,22 +56,30 @@ func newRemote(url, access, secret string) (*remote, error) {
 }
 
 // newest lists the newest jobs that fit, oldest first; 0 = all.
-func (r *remote) newest(ctx context.Context, statuses []string, since time.Time, limit int) ([]client.Job, error) {
+func (r *remote) newest(ctx context.Context, o client.ListOptions, since time.Time, limit int) ([]client.Job, error) {
 	jobs := []client.Job{}
-	for j, err := range r.AllJobs(ctx, client.ListOptions{Statuses: statuses, Limit: 1000}) {
+	o.NewestFirst, o.Limit = true, pageSize
+	if limit > 0 {
+		o.Limit = min(limit, pageSize)
+	}
+	for j, err := range r.AllJobs(ctx, o) {
 		if err != nil {
 			return nil, r.explain(err)
 		}
 		if j.Created.Before(since) {
-			continue
+			break
 		}
 		jobs = append(jobs, j)
-		if limit > 0 && len(jobs) > limit {
-			jobs = slices.Delete(jobs, 0, 1)
+		if len(jobs) == limit {
+			break
 		}
 	}
+	slices.Reverse(jobs)
 	return jobs, nil
 }
+
+// pageSize is how many jobs are asked for at a time.
+const pageSize = 1000
 
 // follow shows a job's progress until it has ended.
 func (r *remote) follow(ctx context.Context, sh *shell, label, id string) (client.Job, error) {
@@ -111,7 +119,7 @@ func (r *remote) idOf(ctx context.Context, arg string) (string, error) {
 		}
 		return arg, nil
 	}
-	jobs, err := r.newest(ctx, nil, time.Time{}, 1)
+	jobs, err := r.newest(ctx, client.ListOptions{}, time.Time{}, 1)
 	if err != nil {
 		return "", err
 	}

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -18,7 +17,7 @@ import (
 type index struct {
 	mu      sync.Mutex
 	open    map[job.ID]*entry
-	done    map[job.ID]doneEntry
+	done    *doneIndex
 	beats   map[string]beat           // live workers
 	gone    map[string]beat           // workers whose beat ended, until their leases must have run out
 	nodes   map[string]bool           // live nodes: those that can lead
@@ -36,20 +35,12 @@ type entry struct {
 	state    stateRecord
 	stateRev uint64
 	live     *job.Progress
+	meter    meter
 	admitted bool
 	// runs says whether rows may be started. It is set as the record is applied, before whoever asked for a pause or a
 	// cancel is answered.
 	runs    *atomic.Bool
 	changed chan struct{}
-}
-
-// doneEntry is what is kept in memory of a finished job.
-type doneEntry struct {
-	id         job.ID
-	uin        string
-	created    time.Time
-	terminated time.Time
-	status     job.Status
 }
 
 // beat is a worker's sign of life: the jobs that it may hold chunks of. A worker claims from a job only once a beat
@@ -61,7 +52,7 @@ type beat struct {
 
 func newIndex() *index {
 	return &index{
-		open: map[job.ID]*entry{}, done: map[job.ID]doneEntry{}, beats: map[string]beat{}, gone: map[string]beat{},
+		open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{}, gone: map[string]beat{},
 		nodes: map[string]bool{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
 	}
@@ -147,17 +138,14 @@ func (x *index) applyState(id job.ID, r Record) error {
 
 func (x *index) applyDone(id job.ID, r Record) error {
 	if r.Deleted {
-		delete(x.done, id)
+		x.done.drop(id)
 		return nil
 	}
 	d, err := decode[doneRecord](r)
 	if err != nil {
 		return err
 	}
-	x.done[id] = doneEntry{
-		id: id, uin: d.Job.Spec.Account.UIN, created: d.Job.Created,
-		terminated: d.State.Terminated, status: d.State.Status,
-	}
+	x.done.put(newDoneEntry(d, r.Rev))
 	return nil
 }
 
@@ -171,6 +159,7 @@ func (x *index) applyProgress(id job.ID, r Record) error {
 		return err
 	}
 	e.live = &p
+	e.meter.add(time.Now(), p.Done())
 	x.touch(e)
 	return nil
 }
@@ -287,29 +276,73 @@ func (x *index) holders(id job.ID, lease time.Duration, alone bool) bool {
 
 // jobRef points to a job in a listing.
 type jobRef struct {
-	id      job.ID
-	created time.Time
-	done    bool
-	status  job.Status
+	id          job.ID
+	created     int64 // Unix nanoseconds
+	status      job.Status
+	operation   string
+	description string
+	done        *doneEntry // nil for an open job
 }
 
-// list gives an account's jobs from the oldest to the newest.
-func (x *index) list(uin string) []jobRef {
+func (r jobRef) position() position { return position{r.created, r.id} }
+
+// openRefs gives an account's jobs that are not among the finished ones, in the order of listings.
+func (x *index) openRefs(uin string) []jobRef {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var out []jobRef
 	for id, e := range x.open {
-		if _, finished := x.done[id]; !finished && e.job.Spec.Account.UIN == uin {
-			out = append(out, jobRef{id: id, created: e.job.Created, status: shownStatus(e.job, e.state)})
+		if e.job.Spec.Account.UIN == uin && x.done.get(id) == nil {
+			out = append(out, jobRef{
+				id: id, created: e.job.Created.UnixNano(), status: shownStatus(e.job, e.state),
+				operation: e.job.Spec.Operation, description: e.job.Spec.Description,
+			})
 		}
 	}
-	for id, d := range x.done {
-		if d.uin == uin {
-			out = append(out, jobRef{id: id, created: d.created, done: true, status: d.status})
-		}
-	}
-	slices.SortFunc(out, func(a, b jobRef) int { return cmp.Or(a.created.Compare(b.created), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(out, func(a, b jobRef) int { return a.position().compare(b.position()) })
 	return out
+}
+
+// find gives the place in listings of an account's job.
+func (x *index) find(uin string, id job.ID) (position, bool) {
+	if d := x.done.get(id); d != nil {
+		return d.position(), d.uin.Value() == uin
+	}
+	e, ok := x.get(id)
+	return position{e.job.Created.UnixNano(), id}, ok && e.job.Spec.Account.UIN == uin
+}
+
+// walk calls f with an account's jobs behind the position (nil = from the start) in the order asked for, until f returns
+// false. A job that finishes meanwhile is met once.
+func (x *index) walk(uin string, from *position, since time.Time, newestFirst bool, f func(jobRef) bool) {
+	open := x.openRefs(uin)
+	if newestFirst {
+		slices.Reverse(open)
+	}
+	behind := func(p, q position) bool {
+		if newestFirst {
+			return p.compare(q) < 0
+		}
+		return p.compare(q) > 0
+	}
+	open = slices.DeleteFunc(open, func(r jobRef) bool {
+		return from != nil && !behind(r.position(), *from) || !since.IsZero() && r.created < since.UnixNano()
+	})
+	going := true
+	x.done.between(uin, from, since, newestFirst, func(d *doneEntry) bool {
+		for going && len(open) > 0 && !behind(open[0].position(), d.position()) {
+			if open[0].id != d.id {
+				going = f(open[0])
+			}
+			open = open[1:]
+		}
+		going = going && f(d.ref())
+		return going
+	})
+	for going && len(open) > 0 {
+		going = f(open[0])
+		open = open[1:]
+	}
 }
 
 // wait gives a channel that is closed at the next change of anything.
@@ -341,25 +374,10 @@ func (x *index) ledBy(node string) map[job.ID]bool {
 	return out
 }
 
-func (x *index) finishedBefore(t time.Time) []job.ID {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	var out []job.ID
-	for id, d := range x.done {
-		if d.terminated.Before(t) {
-			out = append(out, id)
-		}
-	}
-	return out
-}
+func (x *index) finishedBefore(t time.Time) []job.ID { return x.done.before(t) }
 
 // finished reports whether the job is among the finished ones.
-func (x *index) finished(id job.ID) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	_, ok := x.done[id]
-	return ok
-}
+func (x *index) finished(id job.ID) bool { return x.done.get(id) != nil }
 
 // getOpen is get for a job that is not among the finished ones.
 func (x *index) getOpen(id job.ID) (entry, bool) {

@@ -109,6 +109,7 @@ type specRecord struct {
 	Role                 job.Role
 	Tags                 []job.Tag `json:",omitempty"`
 	Request              job.Request
+	RetryOf              job.ID `json:",omitempty"`
 }
 
 func fromSpec(s job.Spec) (specRecord, error) {
@@ -119,7 +120,7 @@ func fromSpec(s job.Spec) (specRecord, error) {
 	return specRecord{
 		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
 		Description: s.Description, Manifest: s.Manifest, Operation: name, Parameters: params,
-		Priority: s.Priority, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request,
+		Priority: s.Priority, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request, RetryOf: s.RetryOf,
 	}, nil
 }
 
@@ -135,7 +136,7 @@ func (r specRecord) spec() (job.Spec, error) {
 	return job.Spec{
 		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
 		Description: r.Description, Manifest: r.Manifest, Operation: op,
-		Priority: r.Priority, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request,
+		Priority: r.Priority, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request, RetryOf: r.RetryOf,
 	}, nil
 }
 

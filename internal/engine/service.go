@@ -6,11 +6,9 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
-	"github.com/drover-batch/drover/internal/object"
 )
 
 // Service is the jobs service that all entrances call. Safe for concurrent use.
@@ -58,7 +56,9 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	if err := s.e.ix.waitRev(ctx, Jobs, rev); err != nil {
 		return job.Job{}, unavailable(err)
 	}
-	return view(j, stateRecord{}, nil)
+	made, err := view(j, stateRecord{}, nil)
+	made.Revision = revision(rev, 0)
+	return made, err
 }
 
 // duplicate tells of a token that was used before, and whether the same request used it.
@@ -68,6 +68,9 @@ func duplicate(id job.ID, same bool) error {
 		Message: fmt.Sprintf("The ClientRequestToken was used before, for job %s. Use a new one for a new job.", id),
 	}
 }
+
+// revision names a job's records as they are, for job.Job's Revision.
+func revision(jobRev, stateRev uint64) string { return fmt.Sprintf("%x-%x", jobRev, stateRev) }
 
 // token claims the request's token for a new job id. The same request that finds the token but no job (a crash came in
 // between) gets that id again. Requests are the same when they ask for the same, however their elements are ordered.
@@ -128,7 +131,7 @@ func (s *Service) Job(ctx context.Context, c job.Caller, id job.ID) (job.Job, er
 		if e.job.Spec.Account.UIN != c.Account.UIN {
 			return job.Job{}, noSuchJob(id)
 		}
-		return view(e.job, e.state, e.live)
+		return e.shown()
 	}
 	return s.finished(ctx, c, id)
 }
@@ -151,37 +154,9 @@ func (s *Service) finished(ctx context.Context, c job.Caller, id job.ID) (job.Jo
 	if d.Job.Spec.Account.UIN != c.Account.UIN {
 		return job.Job{}, noSuchJob(id)
 	}
-	return view(d.Job, d.State, nil)
-}
-
-// List implements the api's Jobs.
-func (s *Service) List(ctx context.Context, c job.Caller, f job.Filter, p job.Page) ([]job.Job, bool, error) {
-	refs := s.e.ix.list(c.Account.UIN)
-	if p.After != "" {
-		i := slices.IndexFunc(refs, func(r jobRef) bool { return r.id == p.After })
-		if i < 0 {
-			return nil, false, job.FieldErrorf("nextToken", "there is no job %q to go on after.", p.After)
-		}
-		refs = refs[i+1:]
-	}
-	var out []job.Job
-	for _, r := range refs {
-		if r.created.Before(f.Since) || len(f.Statuses) > 0 && !slices.Contains(f.Statuses, r.status) {
-			continue
-		}
-		if len(out) == p.Max {
-			return out, true, nil
-		}
-		j, err := s.Job(ctx, c, r.id)
-		if job.CodeOf(err) == job.NoSuchJob { // deleted in the meantime
-			continue
-		}
-		if err != nil {
-			return nil, false, err
-		}
-		out = append(out, j)
-	}
-	return out, false, nil
+	j, err := view(d.Job, d.State, nil)
+	j.Revision = revision(r.Rev, 0)
+	return j, err
 }
 
 // change changes what is wanted of a job, by compare-and-swap. said is the reason to answer with.
@@ -198,6 +173,9 @@ func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said stri
 		shown := shownStatus(e.job, e.state)
 		if shown.Final() {
 			return job.Job{}, job.Errorf(job.Conflict, "Job %s is %s: it has ended and cannot be changed.", id, shown)
+		}
+		if is := revision(e.jobRev, e.stateRev); c.IfRevision != "" && c.IfRevision != is {
+			return job.Job{}, job.Errorf(job.Precondition, "Job %s has changed: it is %s, revision %s. Look at it again and decide anew.", id, shown, is)
 		}
 		rec := e.job
 		if err := f(&rec, shown); err != nil {
@@ -219,7 +197,8 @@ func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said stri
 		if err := s.e.ix.waitRev(ctx, Jobs, rev); err != nil {
 			return job.Job{}, unavailable(err)
 		}
-		j, err := view(rec, e.state, e.live)
+		e.job, e.jobRev = rec, rev
+		j, err := e.shown()
 		j.StatusReason = said
 		return j, err
 	}
@@ -352,36 +331,6 @@ func (s *Service) SetTags(ctx context.Context, c job.Caller, id job.ID, tags []j
 		return unavailable(err)
 	}
 	return nil
-}
-
-// ReportManifest implements the api's Jobs.
-func (s *Service) ReportManifest(ctx context.Context, c job.Caller, id job.ID) ([]byte, error) {
-	j, err := s.Job(ctx, c, id)
-	if err != nil {
-		return nil, err
-	}
-	if j.ReportManifest == "" {
-		if !j.Spec.Report.Enabled {
-			return nil, job.Errorf(job.InvalidRequest, "Job %s was made without a report.", id)
-		}
-		return nil, job.Errorf(job.Conflict, "Job %s is %s: its report is written when it has ended.", id, j.Status)
-	}
-	rec, err := fromSpec(j.Spec)
-	if err != nil {
-		return nil, err
-	}
-	sink, err := s.e.sink(ctx, rec)
-	if err != nil {
-		return nil, err
-	}
-	b, err := sink.Get(ctx, j.ReportManifest)
-	if err != nil {
-		if st := object.StatusOf(err); st >= 400 && st < 500 {
-			return nil, &job.Error{Code: job.InvalidRequest, Err: err, Message: fmt.Sprintf("The report's manifest %q cannot be read: %s.", j.ReportManifest, object.CodeOf(err))}
-		}
-		return nil, unavailable(err)
-	}
-	return b, nil
 }
 
 // Watch implements the api's Jobs.

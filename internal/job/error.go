@@ -14,6 +14,7 @@ const (
 	InvalidRequest   Code = "InvalidRequest"   // the request as a whole cannot be carried out
 	MalformedXML     Code = "MalformedXML"     // the body does not parse, or a required part is missing
 	NoSuchJob        Code = "NoSuchJob"        // no job of that id in the account
+	NoSuchFile       Code = "NoSuchFile"       // no such file in the job's report
 	Conflict         Code = "Conflict"         // the job's status does not allow it
 	Duplicate        Code = "Duplicate"        // the request token was used before
 	AccessDenied     Code = "AccessDenied"     // the caller or the role may not
@@ -26,6 +27,7 @@ const (
 	RequestExpired   Code = "RequestExpired"   // outside of the signature's time
 	BadDigest        Code = "BadDigest"        // Content-MD5 differs from the body
 	MethodNotAllowed Code = "MethodNotAllowed" // no such call at this path
+	Precondition     Code = "Precondition"     // the job is not as the caller's condition has it
 )
 
 // Error is an error with a code for programs and a sentence for people. Err is the cause, for the log only.

@@ -25,7 +25,24 @@ type Progress struct {
 	ActiveFor time.Duration
 	// Provisional is set while some of it waits to be committed.
 	Provisional bool
+	// Rate is how many tasks ended a second over the last seconds; 0 when the job is not Active.
+	Rate float64
 }
+
+// Remaining is how long the rest takes at the present rate; false when nobody can tell.
+func (p Progress) Remaining() (time.Duration, bool) {
+	if p.Rate <= 0 || p.Total <= p.Done() {
+		return 0, false
+	}
+	seconds := float64(p.Total-p.Done()) / p.Rate
+	if seconds > maxRemaining.Seconds() {
+		return 0, false
+	}
+	return time.Duration(seconds * float64(time.Second)), true
+}
+
+// maxRemaining is the longest time that is a guess and not a joke.
+const maxRemaining = 10 * 365 * 24 * time.Hour
 
 // Done is how many tasks have ended.
 func (p Progress) Done() int64 { return p.Succeeded + p.Failed }
@@ -52,6 +69,8 @@ type Job struct {
 	Events         []Event // oldest first, at most 100
 	// ReportManifest is the report manifest's key (or local path) once it is written.
 	ReportManifest string
+	// Revision changes with the job's status, its priority and what else callers ask of it; not with its progress.
+	Revision string
 }
 
 // TaskStatus is how a task ended, in the words of the report.

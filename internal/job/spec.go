@@ -90,4 +90,5 @@ type Spec struct {
 	Role                 Role
 	Tags                 []Tag // of the job itself, at most 50; what it was made with
 	Request              Request
+	RetryOf              ID // the job whose failed tasks this one does again; "" = none
 }

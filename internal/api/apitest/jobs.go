@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -25,13 +26,20 @@ type Jobs struct {
 	jobs    []job.Job // oldest first
 	reports map[job.ID][]byte
 	tags    map[job.ID][]job.Tag // once they were changed
+	files   map[job.ID][]reportFile
+	work    map[job.ID]job.Work
+
+	revisions map[job.ID]int
 }
 
 var _ api.Jobs = (*Jobs)(nil)
 
 // New makes an empty service whose jobs are created at now().
 func New(now func() time.Time) *Jobs {
-	m := &Jobs{now: now, reports: map[job.ID][]byte{}, tags: map[job.ID][]job.Tag{}}
+	m := &Jobs{
+		now: now, reports: map[job.ID][]byte{}, files: map[job.ID][]reportFile{}, work: map[job.ID]job.Work{},
+		tags: map[job.ID][]job.Tag{}, revisions: map[job.ID]int{},
+	}
 	m.cond = sync.NewCond(&m.mu)
 	return m
 }
@@ -43,16 +51,17 @@ func (m *Jobs) Set(id job.ID, change func(*job.Job)) {
 	for i := range m.jobs {
 		if m.jobs[i].ID == id {
 			change(&m.jobs[i])
+			m.revisions[id]++
 		}
 	}
 	m.cond.Broadcast()
 }
 
-// SetReport gives a job a report manifest.
-func (m *Jobs) SetReport(id job.ID, manifest []byte) {
+// Len counts the jobs of all accounts.
+func (m *Jobs) Len() int {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.reports[id] = manifest
+	return len(m.jobs)
 }
 
 func (m *Jobs) fail(call string) error {
@@ -82,10 +91,7 @@ func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, err
 	if s.Account != c.Account {
 		return job.Job{}, job.Errorf(job.AccessDenied, "The job is of another account.")
 	}
-	if s.Token == "" || len(s.Token) > 64 {
-		return job.Job{}, job.FieldErrorf("ClientRequestToken", "give 1–64 bytes.")
-	}
-	if err := s.Operation.Validate(); err != nil {
+	if err := s.Validate(); err != nil {
 		return job.Job{}, err
 	}
 	if err := job.ValidateTags(s.Tags); err != nil {
@@ -105,7 +111,7 @@ func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, err
 	}
 	m.jobs = append(m.jobs, j)
 	m.cond.Broadcast()
-	return j, nil
+	return m.shown(j), nil
 }
 
 // same compares two requests, but for how their protocol wrote them.
@@ -116,10 +122,11 @@ func same(a, b job.Spec) bool {
 
 // Job implements api.Jobs.
 func (m *Jobs) Job(_ context.Context, c api.Caller, id job.ID) (job.Job, error) {
-	return m.change("Job", c, id, func(*job.Job) error { return nil })
+	return m.look("Job", c, id, func(*job.Job) error { return nil })
 }
 
-func (m *Jobs) change(call string, c api.Caller, id job.ID, f func(*job.Job) error) (job.Job, error) {
+// look calls f with a job that stays as it is.
+func (m *Jobs) look(call string, c api.Caller, id job.ID, f func(*job.Job) error) (job.Job, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := m.fail(call); err != nil {
@@ -132,8 +139,34 @@ func (m *Jobs) change(call string, c api.Caller, id job.ID, f func(*job.Job) err
 	if err := f(j); err != nil {
 		return job.Job{}, err
 	}
+	return m.shown(*j), nil
+}
+
+// shown gives a job its revision.
+func (m *Jobs) shown(j job.Job) job.Job {
+	j.Revision = strconv.Itoa(m.revisions[j.ID])
+	return j
+}
+
+func (m *Jobs) change(call string, c api.Caller, id job.ID, f func(*job.Job) error) (job.Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.fail(call); err != nil {
+		return job.Job{}, err
+	}
+	j, err := m.find(c, id)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if c.IfRevision != "" && c.IfRevision != m.shown(*j).Revision {
+		return job.Job{}, job.Errorf(job.Precondition, "Job %s has changed.", id)
+	}
+	if err := f(j); err != nil {
+		return job.Job{}, err
+	}
+	m.revisions[id]++
 	m.cond.Broadcast()
-	return *j, nil
+	return m.shown(*j), nil
 }
 
 // List implements api.Jobs.
@@ -143,14 +176,18 @@ func (m *Jobs) List(_ context.Context, c api.Caller, f api.Filter, p api.Page) (
 	if err := m.fail("List"); err != nil {
 		return nil, false, err
 	}
+	all := slices.Clone(m.jobs)
+	if p.NewestFirst {
+		slices.Reverse(all)
+	}
 	var found []job.Job
 	after := p.After == ""
-	for _, j := range m.jobs {
+	for _, j := range all {
 		if j.Spec.Account != c.Account {
 			continue
 		}
-		if after && !j.Created.Before(f.Since) && (len(f.Statuses) == 0 || slices.Contains(f.Statuses, j.Status)) {
-			found = append(found, j)
+		if after && matches(f, j) {
+			found = append(found, m.shown(j))
 		}
 		after = after || j.ID == p.After
 	}
@@ -161,6 +198,24 @@ func (m *Jobs) List(_ context.Context, c api.Caller, f api.Filter, p api.Page) (
 		return found[:p.Max], true, nil
 	}
 	return found, false, nil
+}
+
+func matches(f api.Filter, j job.Job) bool {
+	return !j.Created.Before(f.Since) && f.Matches(j.ID, j.Status, j.Spec.Operation.Name(), j.Spec.Description)
+}
+
+// Counts implements api.Jobs.
+func (m *Jobs) Counts(_ context.Context, c api.Caller, f api.Filter) (map[job.Status]int64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f.Statuses = nil
+	n := map[job.Status]int64{}
+	for _, j := range m.jobs {
+		if j.Spec.Account == c.Account && matches(f, j) {
+			n[j.Status]++
+		}
+	}
+	return n, m.fail("Counts")
 }
 
 // SetPriority implements api.Jobs.
@@ -242,18 +297,6 @@ func (m *Jobs) SetTags(_ context.Context, c api.Caller, id job.ID, tags []job.Ta
 	return err
 }
 
-// ReportManifest implements api.Jobs.
-func (m *Jobs) ReportManifest(_ context.Context, c api.Caller, id job.ID) ([]byte, error) {
-	var b []byte
-	_, err := m.change("ReportManifest", c, id, func(*job.Job) error {
-		if b = m.reports[id]; b == nil {
-			return job.Errorf(job.Conflict, "Job %s has no report yet.", id)
-		}
-		return nil
-	})
-	return b, err
-}
-
 // Watch implements api.Jobs; every change counts, also one that leaves the job as it was.
 func (m *Jobs) Watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Job) error) error {
 	defer context.AfterFunc(ctx, func() {
@@ -271,7 +314,7 @@ func (m *Jobs) Watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Jo
 		if err != nil {
 			return err
 		}
-		seen := *j
+		seen := m.shown(*j)
 		m.mu.Unlock()
 		err = f(seen)
 		m.mu.Lock()

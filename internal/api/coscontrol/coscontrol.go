@@ -5,11 +5,10 @@ package coscontrol
 
 import (
 	"crypto/rand"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"time"
 
@@ -19,7 +18,7 @@ import (
 )
 
 // maxBody bounds a request's body, in bytes. What a job keeps of it is bounded by maxEcho.
-const maxBody = 128 << 10
+const maxBody = 1 << 20
 
 // Options sets a handler up. The zero value works.
 type Options struct {
@@ -47,6 +46,7 @@ type call struct {
 	*http.Request
 	caller api.Caller
 	region job.Region
+	body   []byte
 }
 
 type handler func(w http.ResponseWriter, c call) error
@@ -66,11 +66,11 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"POST /jobs":               s.createJob,
-		"GET /jobs":                s.listJobs,
-		"GET /jobs/{id}":           s.describeJob,
-		"DELETE /jobs/{id}":        s.deleteJob,
-		"POST /jobs/{id}/priority": s.updateJobPriority,
-		"POST /jobs/{id}/status":   s.updateJobStatus,
+		"GET /jobs":                bodiless(s.listJobs),
+		"GET /jobs/{id}":           bodiless(s.describeJob),
+		"DELETE /jobs/{id}":        bodiless(s.deleteJob),
+		"POST /jobs/{id}/priority": bodiless(s.updateJobPriority),
+		"POST /jobs/{id}/status":   bodiless(s.updateJobStatus),
 		"/jobs":                    wrongMethod,
 		"/jobs/{id}":               wrongMethod,
 		"/jobs/{id}/priority":      wrongMethod,
@@ -79,7 +79,25 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 	} {
 		mux.Handle(pattern, s.adapt(h))
 	}
-	return mux
+	noPath := s.adapt(noSuchCall)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would send a client with // or .. in its path elsewhere, where its signature is not good.
+		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+			noPath.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// bodiless refuses a body where none belongs.
+func bodiless(h handler) handler {
+	return func(w http.ResponseWriter, c call) error {
+		if len(c.body) > 0 {
+			return job.Errorf(job.InvalidRequest, "This call takes no body: its parameters stand in the query.")
+		}
+		return h(w, c)
+	}
 }
 
 // adapt authenticates a request, calls its handler, and renders what either returns.
@@ -99,9 +117,17 @@ func (s *server) adapt(h handler) http.Handler {
 	})
 }
 
-// authenticate verifies the signature, and that the Host and x-cos-appid name the signer's own account.
+// authenticate verifies the signature over the query and the body too, and that the Host and x-cos-appid name the signer's
+// own account.
 func (s *server) authenticate(r *http.Request) (call, error) {
 	p, err := s.verifier.QSign(r)
+	if err != nil {
+		return call{}, err
+	}
+	if err := allSigned(r); err != nil {
+		return call{}, err
+	}
+	body, err := readBody(r)
 	if err != nil {
 		return call{}, err
 	}
@@ -119,7 +145,7 @@ func (s *server) authenticate(r *http.Request) (call, error) {
 	if region == "" {
 		region = s.region
 	}
-	return call{Request: r, caller: api.Caller{Account: p.Account, Principal: p.AccessKey}, region: region}, nil
+	return call{Request: r, caller: api.Caller{Account: p.Account, Principal: p.AccessKey}, region: region, body: body}, nil
 }
 
 // splitHost finds the account and the region in <UIN>.cos-control.<region>.…; both "" in other hosts.
@@ -149,19 +175,4 @@ func noSuchCall(_ http.ResponseWriter, c call) error {
 		return job.Errorf(job.InvalidRequest, "The path names no job: give its id behind /jobs/.")
 	}
 	return job.Errorf(job.InvalidRequest, "The path %.64q is not one of this API: use /jobs, /jobs/<id>, /jobs/<id>/priority or /jobs/<id>/status.", c.URL.Path)
-}
-
-// readBody reads the whole body; one that is too long is InvalidRequest.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return nil, job.Errorf(job.InvalidRequest, "The body is longer than %d bytes.", maxBody)
-	}
-	if err != nil {
-		return nil, &job.Error{Code: job.InvalidRequest, Message: "The body did not arrive as a whole: send it again.", Err: err}
-	}
-	if len(body) == 0 {
-		return nil, job.Errorf(job.InvalidRequest, "The body is empty: send a CreateJobRequest.")
-	}
-	return body, nil
 }

@@ -14,7 +14,7 @@ type answer struct {
 	status int
 }
 
-// answers maps every code of the domain to COS's own (Tencent Cloud 436/33787 for batch, 436/7730 in general). TooManyJobs
+// answers maps every code of the domain that COS's calls can meet to COS's own (Tencent Cloud 436/33787 for batch, 436/7730 in general). TooManyJobs
 // and ServiceUnavailable are 500 there.
 var answers = map[job.Code]answer{
 	job.InvalidArgument:  {"InvalidArgument", http.StatusBadRequest},

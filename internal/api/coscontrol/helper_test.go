@@ -1,6 +1,8 @@
 package coscontrol
 
 import (
+	"crypto/md5"
+	"encoding/base64"
 	"flag"
 	"io"
 	"log/slog"
@@ -31,23 +33,24 @@ var (
 
 // world is a server over jobs in memory, and the stock client of alice.
 type world struct {
-	t      *testing.T
-	url    string
-	jobs   *apitest.Jobs
-	client *cos.Client
-	log    *strings.Builder
+	t       *testing.T
+	url     string
+	jobs    *apitest.Jobs
+	handler http.Handler
+	client  *cos.Client
+	log     *strings.Builder
 }
 
 func setup(t *testing.T) *world {
 	t.Helper()
 	w := &world{t: t, jobs: apitest.New(func() time.Time { return noon }), log: new(strings.Builder)}
-	h := New(w.jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{
+	w.handler = New(w.jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{
 		DefaultRegion: "local",
 		Logger:        slog.New(slog.NewTextHandler(w.log, nil)),
 		NewRequestID:  func() string { return "request-id-1" },
 		Now:           func() time.Time { return noon },
 	})
-	srv := httptest.NewServer(h)
+	srv := httptest.NewServer(w.handler)
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	u, err := url.Parse(srv.URL)
@@ -68,6 +71,10 @@ func (w *world) send(p access.Principal, method, target, body string, headers ..
 		w.t.Fatal(err)
 	}
 	r.Header.Set("X-Cos-Appid", p.Account.AppID)
+	if body != "" {
+		sum := md5.Sum([]byte(body))
+		r.Header.Set("Content-Md5", base64.StdEncoding.EncodeToString(sum[:]))
+	}
 	for i := 0; i < len(headers); i += 2 {
 		switch {
 		case headers[i+1] == "-":

@@ -1,9 +1,6 @@
 package coscontrol
 
 import (
-	"bytes"
-	"crypto/md5"
-	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -21,14 +18,10 @@ const (
 )
 
 func (s *server) createJob(w http.ResponseWriter, c call) error {
-	body, err := readBody(c.Request)
-	if err != nil {
-		return err
+	if len(c.body) == 0 {
+		return job.Errorf(job.InvalidRequest, "The body is empty: send a CreateJobRequest.")
 	}
-	if err := checkMD5(c.Header.Get("Content-Md5"), body); err != nil {
-		return err
-	}
-	spec, err := decode(body, c.caller.Account.AppID)
+	spec, err := decode(c.body, c.caller.Account.AppID)
 	if err != nil {
 		return err
 	}
@@ -38,21 +31,6 @@ func (s *server) createJob(w http.ResponseWriter, c call) error {
 		return err
 	}
 	return writeXML(w, http.StatusOK, createJobResult{JobID: string(j.ID)})
-}
-
-// checkMD5 holds a body against Content-MD5, when the client sent one.
-func checkMD5(header string, body []byte) error {
-	if header == "" {
-		return nil
-	}
-	said, err := base64.StdEncoding.DecodeString(header)
-	if err != nil || len(said) != md5.Size {
-		return job.Errorf(job.BadDigest, "Content-MD5 is not an MD5 in base64.")
-	}
-	if sum := md5.Sum(body); !bytes.Equal(sum[:], said) {
-		return job.Errorf(job.BadDigest, "Content-MD5 is not the MD5 of the body that arrived: send the request again.")
-	}
-	return nil
 }
 
 func (s *server) describeJob(w http.ResponseWriter, c call) error {
@@ -104,6 +82,9 @@ func (s *server) filter(params []string) (api.Filter, error) {
 
 func page(q url.Values) (api.Page, error) {
 	p := api.Page{Max: maxResults}
+	if err := once(q, "maxResults", "nextToken"); err != nil {
+		return p, err
+	}
 	if q.Has("maxResults") {
 		n, err := strconv.Atoi(q.Get("maxResults"))
 		if err != nil || n < 1 || n > maxResults {
@@ -121,12 +102,25 @@ func page(q url.Values) (api.Page, error) {
 	return p, nil
 }
 
+// once refuses a parameter that is given twice: the signature does not say which one was meant.
+func once(q url.Values, names ...string) error {
+	for _, name := range names {
+		if len(q[name]) > 1 {
+			return job.FieldErrorf(name, "is given %d times; give it once.", len(q[name]))
+		}
+	}
+	return nil
+}
+
 func (s *server) updateJobPriority(w http.ResponseWriter, c call) error {
 	id, err := api.ParseID(c.PathValue("id"))
 	if err != nil {
 		return err
 	}
 	q := c.URL.Query()
+	if err := once(q, "priority"); err != nil {
+		return err
+	}
 	if !q.Has("priority") {
 		return job.Errorf(job.InvalidRequest, "The request gives no priority: send it in the query, like ?priority=10.")
 	}
@@ -147,6 +141,9 @@ func (s *server) updateJobStatus(w http.ResponseWriter, c call) error {
 		return err
 	}
 	q := c.URL.Query() // form-decoded: the SDK sends a blank in the reason as +
+	if err := once(q, "requestedJobStatus", "statusUpdateReason"); err != nil {
+		return err
+	}
 	reason := q.Get("statusUpdateReason")
 	if len(reason) > maxStatusReason {
 		return job.FieldErrorf("statusUpdateReason", "is %d bytes long; at most %d are allowed.", len(reason), maxStatusReason)

@@ -92,6 +92,9 @@ func TestStockClientGoesThroughAJobsLife(t *testing.T) {
 	if len(listed.Jobs.Members) != 1 || listed.Jobs.Members[0].JobId != created.JobId || listed.Jobs.Members[0].Operation != "COSPutObjectCopy" {
 		t.Errorf("listed %+v", listed.Jobs.Members)
 	}
+	if none, _, err := w.client.Batch.UpdateJobPriority(ctx, &cos.BatchUpdatePriorityOptions{JobId: created.JobId}, sdkHeaders); err != nil || none.Priority != 0 {
+		t.Errorf("priority 0: %+v, %v", none, err)
+	}
 	prio, _, err := w.client.Batch.UpdateJobPriority(ctx, &cos.BatchUpdatePriorityOptions{JobId: created.JobId, Priority: 3}, sdkHeaders)
 	if err != nil || prio.Priority != 3 || prio.JobId != created.JobId {
 		t.Errorf("priority %+v, %v", prio, err)

@@ -119,6 +119,7 @@ func toTags(tags []client.Tag) []job.Tag {
 	return out
 }
 
+// FromSpec makes the JSON form of a spec.
 func FromSpec(s job.Spec) client.Spec {
 	spec := client.Spec{
 		Token:                s.Token,
@@ -204,6 +205,7 @@ func fromTags(tags []job.Tag) []client.Tag {
 	return out
 }
 
+// FromJob makes the JSON form of a job.
 func FromJob(j job.Job) client.Job {
 	out := client.Job{
 		ID:             string(j.ID),
@@ -220,12 +222,18 @@ func FromJob(j job.Job) client.Job {
 			Failed:        j.Progress.Failed,
 			ActiveSeconds: j.Progress.ActiveFor.Seconds(),
 			Provisional:   j.Progress.Provisional,
+			Rate:          j.Progress.Rate,
 		},
 		Created:        j.Created.UTC(),
 		Suspended:      j.Suspended.UTC(),
 		Started:        j.Started.UTC(),
 		Terminated:     j.Terminated.UTC(),
 		ReportManifest: j.ReportManifest,
+		RetryOf:        string(j.Spec.RetryOf),
+		Revision:       j.Revision,
+	}
+	if left, ok := j.Progress.Remaining(); ok {
+		out.Progress.RemainingSeconds = left.Seconds()
 	}
 	for _, c := range j.Progress.ByCode {
 		count := client.CodeCount{Code: c.Code, Count: c.Count}
@@ -239,6 +247,20 @@ func FromJob(j job.Job) client.Job {
 	}
 	for _, e := range j.Events {
 		out.Events = append(out.Events, client.Event{Time: e.Time.UTC(), From: string(e.From), To: string(e.To), Actor: e.Actor, Reason: e.Reason})
+	}
+	return out
+}
+
+func fromWork(w job.Work) client.Work {
+	out := client.Work{
+		Chunks: w.Chunks, ChunkRows: w.ChunkRows, Waiting: w.Waiting, Running: w.Running, Segments: []client.Segment{},
+	}
+	for _, s := range w.Segments {
+		segment := client.Segment{Number: s.Number, Files: []client.SegmentFile{}}
+		for _, f := range s.Files {
+			segment.Files = append(segment.Files, client.SegmentFile{Name: f.Name, Status: string(f.Status), Size: f.Size, Rows: f.Rows})
+		}
+		out.Segments = append(out.Segments, segment)
 	}
 	return out
 }

@@ -28,6 +28,8 @@ var statuses = map[job.Code]int{
 	job.RequestExpired:   http.StatusUnauthorized,
 	job.BadDigest:        http.StatusBadRequest,
 	job.MethodNotAllowed: http.StatusMethodNotAllowed,
+	job.NoSuchFile:       http.StatusNotFound,
+	job.Precondition:     http.StatusPreconditionFailed,
 }
 
 // problem is an error as callers see it (RFC 9457).

@@ -69,19 +69,19 @@ type world struct {
 func setup(t *testing.T, heartbeat time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, jobs: apitest.New(func() time.Time { return noon }), log: new(log)}
-	srv := httptest.NewServer(New(w.jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{
+	srv := httptest.NewServer(watched.watch(New(w.jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{
 		DefaultRegion: "local",
 		Logger:        slog.New(slog.NewTextHandler(w.log, nil)),
 		NewRequestID:  func() string { return "request-id-1" },
 		Heartbeat:     heartbeat,
-	}))
+	})))
 	t.Cleanup(srv.Close)
 	w.url = srv.URL
 	return w
 }
 
-// open signs a request as p; the test closes the answer's body.
-func (w *world) open(p access.Principal, method, target, body string) *http.Response {
+// open signs a request as p, with headers in pairs; the test closes the answer's body.
+func (w *world) open(p access.Principal, method, target, body string, headers ...string) *http.Response {
 	w.t.Helper()
 	r, err := http.NewRequestWithContext(w.t.Context(), method, w.url+target, strings.NewReader(body))
 	if err != nil {
@@ -90,8 +90,14 @@ func (w *world) open(p access.Principal, method, target, body string) *http.Resp
 	sum := sha256.Sum256([]byte(body))
 	hash := hex.EncodeToString(sum[:])
 	r.Header.Set("X-Amz-Content-Sha256", hash)
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
 	creds := aws.Credentials{AccessKeyID: p.AccessKey, SecretAccessKey: p.SecretKey}
-	if err := v4.NewSigner().SignHTTP(w.t.Context(), creds, r, hash, "s3", "local", time.Now()); err != nil {
+	if err := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true }).SignHTTP(w.t.Context(), creds, r, hash, "s3", "local", time.Now()); err != nil {
 		w.t.Fatal(err)
 	}
 	resp, err := http.DefaultClient.Do(r)
@@ -101,9 +107,9 @@ func (w *world) open(p access.Principal, method, target, body string) *http.Resp
 	return resp
 }
 
-func (w *world) send(p access.Principal, method, target, body string) (*http.Response, string) {
+func (w *world) send(p access.Principal, method, target, body string, headers ...string) (*http.Response, string) {
 	w.t.Helper()
-	resp := w.open(p, method, target, body)
+	resp := w.open(p, method, target, body, headers...)
 	defer resp.Body.Close()
 	b, err := io.ReadAll(resp.Body)
 	if err != nil {

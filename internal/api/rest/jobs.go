@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -20,9 +19,7 @@ import (
 )
 
 const (
-	maxReason    = 256 // bytes
-	maxLimit     = 1000
-	defaultLimit = 100
+	maxReason = 256 // bytes
 )
 
 // decodeJSON reads one JSON value; a field that it does not know is refused by name. An empty body leaves v as it is
@@ -76,55 +73,31 @@ func (s *server) createJob(w http.ResponseWriter, c call) error {
 		return err
 	}
 	w.Header().Set("Location", "/api/v1/jobs/"+string(j.ID))
-	return writeJSON(w, http.StatusCreated, FromJob(j))
+	return writeJob(w, http.StatusCreated, j)
 }
 
-func (s *server) listJobs(w http.ResponseWriter, c call) error {
-	filter, page, err := listing(c.URL.Query())
-	if err != nil {
-		return err
+// writeJob answers with a job; its revision is the entity tag. Progress does not change that: whoever changes a job on a
+// condition means what the job is asked to do and where it stands.
+func writeJob(w http.ResponseWriter, status int, j job.Job) error {
+	if j.Revision != "" {
+		w.Header().Set("ETag", strconv.Quote(j.Revision))
 	}
-	jobs, more, err := s.jobs.List(c.Context(), c.caller, filter, page)
-	if err != nil {
-		return err
-	}
-	answer := client.JobList{Jobs: []client.Job{}}
-	for _, j := range jobs {
-		answer.Jobs = append(answer.Jobs, FromJob(j))
-	}
-	if more && len(jobs) > 0 {
-		answer.Next = string(jobs[len(jobs)-1].ID)
-	}
-	return writeJSON(w, http.StatusOK, answer)
+	return writeJSON(w, status, FromJob(j))
 }
 
-func listing(q url.Values) (api.Filter, api.Page, error) {
-	var f api.Filter
-	p := api.Page{Max: defaultLimit}
-	for _, param := range q["status"] {
-		for name := range strings.SplitSeq(param, ",") {
-			status := job.Status(strings.TrimSpace(name))
-			if !status.Valid() {
-				return f, p, job.FieldErrorf("status", "%.64q is not a status of jobs.", name)
-			}
-			f.Statuses = append(f.Statuses, status)
-		}
+// ifMatch reads the condition of a change (RFC 9110, 13.1.1) into the caller.
+func ifMatch(c call) (api.Caller, error) {
+	tags := c.Header.Values("If-Match")
+	if len(tags) == 0 || len(tags) == 1 && strings.TrimSpace(tags[0]) == "*" {
+		return c.caller, nil
 	}
-	if q.Has("limit") {
-		n, err := strconv.Atoi(q.Get("limit"))
-		if err != nil || n < 1 || n > maxLimit {
-			return f, p, job.FieldErrorf("limit", "%.64q is not a whole number from 1 to %d.", q.Get("limit"), maxLimit)
-		}
-		p.Max = n
+	tag := strings.TrimSpace(tags[0])
+	if len(tags) > 1 || len(tag) < 3 || tag[0] != '"' || tag[len(tag)-1] != '"' || strings.Contains(tag[1:len(tag)-1], `"`) {
+		return c.caller, job.FieldErrorf("If-Match", "must be one entity tag in quotes, as the ETag of an answer has it, or *.")
 	}
-	if cursor := q.Get("cursor"); cursor != "" {
-		id, err := api.ParseID(cursor)
-		if err != nil {
-			return f, p, job.FieldErrorf("cursor", "is not one that a listing answered; start the listing anew.")
-		}
-		p.After = id
-	}
-	return f, p, nil
+	conditional := c.caller
+	conditional.IfRevision = tag[1 : len(tag)-1]
+	return conditional, nil
 }
 
 func (s *server) getJob(w http.ResponseWriter, c call) error {
@@ -136,7 +109,7 @@ func (s *server) getJob(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, FromJob(j))
+	return writeJob(w, http.StatusOK, j)
 }
 
 func (s *server) deleteJob(w http.ResponseWriter, c call) error {
@@ -165,11 +138,15 @@ func (s *server) move(do func(context.Context, api.Caller, job.ID, string) (job.
 		if len(in.Reason) > maxReason {
 			return job.FieldErrorf("reason", "is %d bytes long; at most %d are allowed.", len(in.Reason), maxReason)
 		}
-		j, err := do(c.Context(), c.caller, id, in.Reason)
+		caller, err := ifMatch(c)
 		if err != nil {
 			return err
 		}
-		return writeJSON(w, http.StatusOK, FromJob(j))
+		j, err := do(c.Context(), caller, id, in.Reason)
+		if err != nil {
+			return err
+		}
+		return writeJob(w, http.StatusOK, j)
 	}
 }
 
@@ -185,24 +162,52 @@ func (s *server) setPriority(w http.ResponseWriter, c call) error {
 	if in.Priority == nil || *in.Priority < 0 {
 		return job.FieldErrorf("priority", "give a whole number from 0 to 2147483647.")
 	}
-	j, err := s.jobs.SetPriority(c.Context(), c.caller, id, job.Priority(*in.Priority))
+	caller, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusOK, FromJob(j))
+	j, err := s.jobs.SetPriority(c.Context(), caller, id, job.Priority(*in.Priority))
+	if err != nil {
+		return err
+	}
+	return writeJob(w, http.StatusOK, j)
 }
 
-func (s *server) report(w http.ResponseWriter, c call) error {
+// retry makes a new job of a finished job's failed tasks.
+func (s *server) retry(w http.ResponseWriter, c call) error {
 	id, err := api.ParseID(c.PathValue("id"))
 	if err != nil {
 		return err
 	}
-	manifest, err := s.jobs.ReportManifest(c.Context(), c.caller, id)
+	var in client.Retry
+	if err := decodeJSON(c.body, &in, true); err != nil {
+		return err
+	}
+	r := job.Retry{Token: in.Token, ConfirmationRequired: in.ConfirmationRequired, Description: in.Description}
+	if r.Token == "" {
+		r.Token = rand.Text()
+	}
+	if in.Priority != nil {
+		p := job.Priority(*in.Priority)
+		r.Priority = &p
+	}
+	j, err := s.jobs.Retry(c.Context(), c.caller, id, r)
 	if err != nil {
 		return err
 	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	_, _ = w.Write(manifest)
-	return nil
+	w.Header().Set("Location", "/api/v1/jobs/"+string(j.ID))
+	return writeJob(w, http.StatusCreated, j)
+}
+
+// work tells of a job's chunks and segments.
+func (s *server) work(w http.ResponseWriter, c call) error {
+	id, err := api.ParseID(c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	work, err := s.jobs.Work(c.Context(), c.caller, id)
+	if err != nil {
+		return err
+	}
+	return writeJSON(w, http.StatusOK, fromWork(work))
 }

@@ -8,9 +8,12 @@ import (
 	"crypto/rand"
 	_ "embed"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
+	"path"
+	"slices"
 	"time"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -19,7 +22,7 @@ import (
 )
 
 // maxBody bounds a request's body, in bytes.
-const maxBody = 128 << 10
+const maxBody = 1 << 20
 
 //go:embed openapi.yaml
 var openAPI []byte
@@ -55,25 +58,30 @@ type call struct {
 
 type handler func(w http.ResponseWriter, c call) error
 
-// route is one call of the API.
+// route is one call of the API. A query parameter that it does not name is refused: it would have been meant.
 type route struct {
 	method, path string
+	query        []string
 	handle       func(*server) handler
 }
 
 // routes is the whole API; a test compares it with openapi.yaml.
 var routes = []route{
-	{"POST", "/api/v1/jobs", func(s *server) handler { return s.createJob }},
-	{"GET", "/api/v1/jobs", func(s *server) handler { return s.listJobs }},
-	{"GET", "/api/v1/jobs/{id}", func(s *server) handler { return s.getJob }},
-	{"DELETE", "/api/v1/jobs/{id}", func(s *server) handler { return s.deleteJob }},
-	{"POST", "/api/v1/jobs/{id}/confirm", func(s *server) handler { return s.move(s.jobs.Confirm) }},
-	{"POST", "/api/v1/jobs/{id}/cancel", func(s *server) handler { return s.move(s.jobs.Cancel) }},
-	{"POST", "/api/v1/jobs/{id}/pause", func(s *server) handler { return s.move(s.jobs.Pause) }},
-	{"POST", "/api/v1/jobs/{id}/resume", func(s *server) handler { return s.move(s.jobs.Resume) }},
-	{"PUT", "/api/v1/jobs/{id}/priority", func(s *server) handler { return s.setPriority }},
-	{"GET", "/api/v1/jobs/{id}/report", func(s *server) handler { return s.report }},
-	{"GET", "/api/v1/jobs/{id}/events", func(s *server) handler { return s.events }},
+	{"POST", "/api/v1/jobs", nil, func(s *server) handler { return s.createJob }},
+	{"GET", "/api/v1/jobs", []string{"status", "operation", "search", "order", "cursor", "limit"}, func(s *server) handler { return s.listJobs }},
+	{"GET", "/api/v1/jobs/{id}", nil, func(s *server) handler { return s.getJob }},
+	{"DELETE", "/api/v1/jobs/{id}", nil, func(s *server) handler { return s.deleteJob }},
+	{"POST", "/api/v1/jobs/{id}/confirm", nil, func(s *server) handler { return s.move(s.jobs.Confirm) }},
+	{"POST", "/api/v1/jobs/{id}/cancel", nil, func(s *server) handler { return s.move(s.jobs.Cancel) }},
+	{"POST", "/api/v1/jobs/{id}/pause", nil, func(s *server) handler { return s.move(s.jobs.Pause) }},
+	{"POST", "/api/v1/jobs/{id}/resume", nil, func(s *server) handler { return s.move(s.jobs.Resume) }},
+	{"POST", "/api/v1/jobs/{id}/retry", nil, func(s *server) handler { return s.retry }},
+	{"PUT", "/api/v1/jobs/{id}/priority", nil, func(s *server) handler { return s.setPriority }},
+	{"GET", "/api/v1/jobs/{id}/work", nil, func(s *server) handler { return s.work }},
+	{"GET", "/api/v1/jobs/{id}/report", nil, func(s *server) handler { return s.report }},
+	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},
+	{"GET", "/api/v1/jobs/{id}/report/files/{name}", nil, func(s *server) handler { return s.reportFile }},
+	{"GET", "/api/v1/jobs/{id}/events", nil, func(s *server) handler { return s.events }},
 }
 
 // openAPIPath is served to everybody: it holds nothing of anybody's.
@@ -94,18 +102,38 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 	mux := http.NewServeMux()
 	paths := make(map[string]bool)
 	for _, rt := range routes {
-		mux.Handle(rt.method+" "+rt.path, s.adapt(rt.handle(s)))
+		mux.Handle(rt.method+" "+rt.path, s.adapt(onlyQuery(rt.query, rt.handle(s))))
 		paths[rt.path] = true
 	}
-	for path := range paths {
-		mux.Handle(path, s.adapt(wrongMethod))
+	for p := range paths {
+		mux.Handle(p, s.adapt(wrongMethod))
 	}
 	mux.Handle("/", s.adapt(noSuchPath))
 	mux.HandleFunc("GET "+openAPIPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/yaml")
 		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(openAPI))
 	})
-	return mux
+	noPath := s.adapt(noSuchPath)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// The mux would send a client with // or .. in its path elsewhere, with a page of HTML; nobody has signed that.
+		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+			noPath.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// onlyQuery refuses query parameters that are not named. The signature's check has seen that the query decodes.
+func onlyQuery(names []string, h handler) handler {
+	return func(w http.ResponseWriter, c call) error {
+		for name := range c.URL.Query() {
+			if !slices.Contains(names, name) {
+				return job.FieldErrorf(fmt.Sprintf("%.64s", name), "there is no such query parameter; see %s.", openAPIPath)
+			}
+		}
+		return h(w, c)
+	}
 }
 
 // adapt reads the body, verifies the signature over it, calls the handler, and renders what any of them returns.

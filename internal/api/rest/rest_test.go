@@ -92,6 +92,22 @@ func TestCallsThatAreRefused(t *testing.T) {
 		{"a negative priority", "PUT", one + "/priority", `{"priority":-1}`, 400, job.InvalidArgument, "priority"},
 		{"a priority too large", "PUT", one + "/priority", `{"priority":2147483648}`, 400, job.InvalidArgument, "priority"},
 		{"deleting a job that has not ended", "DELETE", one, "", 409, job.Conflict, ""},
+		{"an order that is none", "GET", jobs + "?order=up", "", 400, job.InvalidArgument, "order"},
+		{"an operation that is none", "GET", jobs + "?operation=move", "", 400, job.InvalidArgument, "operation"},
+		{"a search too long", "GET", jobs + "?search=" + strings.Repeat("x", 257), "", 400, job.InvalidArgument, "search"},
+		{"a parameter twice", "GET", jobs + "?limit=1&limit=2", "", 400, job.InvalidArgument, "limit"},
+		{"a parameter misspelt", "GET", jobs + "?statuses=New", "", 400, job.InvalidArgument, "statuses"},
+		{"a parameter where none belongs", "POST", one + "/cancel?reason=x", "", 400, job.InvalidArgument, "reason"},
+		{"a cursor of no listing", "GET", jobs + "?cursor=YXNjLng", "", 400, job.InvalidArgument, "cursor"},
+		{"a cursor of the other order", "GET", jobs + "?order=desc&cursor=YXNjLmRuMXExOG0zbmswMC5qb2ItMDAwMDI", "", 400, job.InvalidArgument, "cursor"},
+		{"retrying a job that has not ended", "POST", one + "/retry", "", 409, job.Conflict, ""},
+		{"retrying with a field misspelt", "POST", one + "/retry", `{"prio":1}`, 400, job.InvalidArgument, "prio"},
+		{"retrying no job", "POST", jobs + "/no-such-job/retry", "", 404, job.NoSuchJob, ""},
+		{"the work of no job", "GET", jobs + "/no-such-job/work", "", 404, job.NoSuchJob, ""},
+		{"files of a report that is not there", "GET", one + "/report/files", "", 409, job.Conflict, ""},
+		{"a file that is not there", "GET", one + "/report/files/x.csv", "", 404, job.NoSuchFile, ""},
+		{"a path with a doubled slash", "GET", "/api/v1//jobs", "", 404, job.InvalidRequest, ""},
+		{"a path that climbs", "GET", one + "/report/files/../../../job-00001", "", 404, job.InvalidRequest, ""},
 		{"another method", "PATCH", one, "", 405, job.MethodNotAllowed, ""},
 		{"another path", "GET", "/api/v1/job", "", 404, job.InvalidRequest, ""},
 	} {
@@ -143,7 +159,7 @@ func TestSignaturesAreRequired(t *testing.T) {
 	w := setup(t, 0)
 	w.create()
 	for _, rt := range routes {
-		target := strings.ReplaceAll(rt.path, "{id}", "job-00001")
+		target := strings.NewReplacer("{id}", "job-00001", "{name}", "00000001-failed.csv").Replace(rt.path)
 		r, err := http.NewRequest(rt.method, w.url+target, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -171,7 +187,7 @@ func TestSignaturesAreRequired(t *testing.T) {
 	if resp, _ := w.send(forger, "GET", "/api/v1/jobs", ""); resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("forger: %s", resp.Status)
 	}
-	if _, body := w.send(bob, "GET", "/api/v1/jobs", ""); strings.TrimSpace(body) != `{"jobs":[]}` {
+	if _, body := w.send(bob, "GET", "/api/v1/jobs", ""); strings.TrimSpace(body) != `{"jobs":[],"counts":{}}` {
 		t.Errorf("another account lists %s", body)
 	}
 }

@@ -1,0 +1,41 @@
+package job
+
+// Retry is how to do a job's failed tasks again. What is nil is as it was in that job.
+type Retry struct {
+	Token                string // ClientRequestToken, 1–64 bytes; "" = a random one
+	ConfirmationRequired *bool
+	Description          *string
+	Priority             *Priority
+}
+
+// ReportFile is a result file of a completion report.
+type ReportFile struct {
+	Name   string // the last part of its key, unique in the report
+	Status TaskStatus
+	Bucket Bucket // "" in a local folder
+	Key    Key    // or the path in that folder
+	MD5    string // lower-case hex
+}
+
+// Work is how far the parts of a job are. All of it but Segments is 0 once the job has ended.
+type Work struct {
+	Chunks    int64 // that the manifest is cut into; 0 until it has been counted
+	ChunkRows int   // rows of a chunk; the last of a data file has fewer
+	Waiting   int   // chunks that wait for a worker
+	Running   int   // chunks that a worker has
+	Segments  []Segment
+}
+
+// Segment is a part of the report that has been written.
+type Segment struct {
+	Number int64
+	Files  []SegmentFile
+}
+
+// SegmentFile is a result file of a segment.
+type SegmentFile struct {
+	Name   string
+	Status TaskStatus
+	Size   int64
+	Rows   int64
+}
