@@ -9,8 +9,10 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// Policy says what may be done to what. The zero value allows nothing. It is immutable.
-type Policy struct {
+// Policy says what may be done to what. The zero value allows nothing. It is immutable, and small enough to pass around.
+type Policy struct{ doc *document }
+
+type document struct {
 	text       string // as given, compacted
 	statements []statement
 }
@@ -23,18 +25,18 @@ type statement struct {
 
 // FullAccess is the policy that allows everything.
 func FullAccess() Policy {
-	return Policy{
+	return Policy{&document{
 		text:       `{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"}]}`,
 		statements: []statement{{actions: []actionPattern{{all: true}}, resources: []resourcePattern{{all: true}}}},
-	}
+	}}
 }
 
 // String gives the policy's JSON.
 func (p Policy) String() string {
-	if p.text == "" {
+	if p.doc == nil {
 		return `{"version":"2.0","statement":[]}`
 	}
-	return p.text
+	return p.doc.text
 }
 
 // MarshalJSON gives the policy as its own JSON.
@@ -63,7 +65,10 @@ const (
 // by ObjectsBelow, Allowed means that some of the objects are allowed and Denied that all of them are denied.
 func (p Policy) Decide(a Action, r Resource) Decision {
 	decision := Silent
-	for _, s := range p.statements {
+	if p.doc == nil {
+		return decision
+	}
+	for _, s := range p.doc.statements {
 		if !s.deny && decision == Allowed || !s.speaksOf(a, r) {
 			continue
 		}
@@ -132,16 +137,16 @@ func ParsePolicy(text []byte) (Policy, error) {
 	if len(list) > maxStatements {
 		return Policy{}, job.FieldErrorf("policy.statement", "has %d statements; at most %d are allowed.", len(list), maxStatements)
 	}
-	var p Policy
+	var d document
 	for i, v := range list {
 		s, err := parseStatement("policy.statement["+strconv.Itoa(i)+"]", v)
 		if err != nil {
 			return Policy{}, err
 		}
-		p.statements = append(p.statements, s)
+		d.statements = append(d.statements, s)
 	}
-	p.text = compact(text)
-	return p, nil
+	d.text = compact(text)
+	return Policy{&d}, nil
 }
 
 func compact(text []byte) string {
