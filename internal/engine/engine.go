@@ -29,6 +29,8 @@ type Options struct {
 	Drain time.Duration
 	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
 	LeaseTerm time.Duration
+	// Observe is told of every task's end: the operation's name and how it ended. Default: nobody is told.
+	Observe func(operation string, s job.TaskStatus)
 	// Now is the clock of records and events. Default time.Now.
 	Now func() time.Time
 }
@@ -67,6 +69,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if o.LeaseTerm <= 0 {
 		o.LeaseTerm = 15 * time.Second
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, job.TaskStatus) {}
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Now().UTC() }
