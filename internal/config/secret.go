@@ -27,6 +27,14 @@ func isReference(s string) bool {
 	return isEnv && name != "" && !strings.ContainsAny(name, " \t\r\n=") || isFile && path != ""
 }
 
+// ReadSecret follows a reference that stands in no file; relative paths start in the working directory.
+func ReadSecret(reference string, getenv func(string) string) (string, error) {
+	if !isReference(reference) {
+		return "", fmt.Errorf("a secret must be given by reference, as env:NAME or file:PATH")
+	}
+	return place{getenv: getenv}.read(Secret(reference))
+}
+
 // place is where references are followed.
 type place struct {
 	getenv func(string) string
