@@ -61,8 +61,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 
 // running holds the drover dev of a script.
 type running struct {
-	dev  *devProcess
-	exit int // of the last interrupt
+	dev   *devProcess
+	exit  int // of the last interrupt
+	serve *serving
 }
 
 type runningKey struct{}

@@ -17,11 +17,16 @@ import (
 // MaxSkew is how far a client's clock may be off.
 const MaxSkew = 15 * time.Minute
 
-// Principal is a caller: a pair of keys and the account that it acts for.
+// Principal is a caller: a pair of keys, the account that it acts for, and what it may do there.
 type Principal struct {
-	AccessKey string
-	SecretKey string
-	Account   job.Account
+	AccessKey   string
+	SecretKey   string
+	Account     job.Account
+	Policy      Policy // asked by Authorizer
+	Description string
+	Disabled    bool // in listings only: Directory finds no disabled principal
+	FromConfig  bool // fixed while the process runs
+	Created     time.Time
 }
 
 // String leaves the secret out, so that no %v can leak it.
@@ -61,6 +66,7 @@ func Static(ps ...Principal) Directory {
 type Verifier struct {
 	directory Directory
 	now       func() time.Time
+	admit     func(Principal) error // nil = everybody
 }
 
 // NewVerifier makes a Verifier; now nil means time.Now.
@@ -69,6 +75,22 @@ func NewVerifier(d Directory, now func() time.Time) *Verifier {
 		now = time.Now
 	}
 	return &Verifier{directory: d, now: now}
+}
+
+// Limited gives a Verifier that asks admit once a signature was found good, and returns its error instead of the
+// principal when there is one.
+func (v *Verifier) Limited(admit func(Principal) error) *Verifier {
+	return &Verifier{directory: v.directory, now: v.now, admit: admit}
+}
+
+// verified ends a verification that went well.
+func (v *Verifier) verified(p Principal) (Principal, error) {
+	if v.admit != nil {
+		if err := v.admit(p); err != nil {
+			return Principal{}, err
+		}
+	}
+	return p, nil
 }
 
 // principal finds the owner of an access key that a request names.

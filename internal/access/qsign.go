@@ -59,7 +59,7 @@ func (v *Verifier) QSign(r *http.Request) (Principal, error) {
 	if !hmac.Equal(a.signature, qSignature(p.SecretKey, a.keyTime, message)) {
 		return Principal{}, mismatch(r.Host)
 	}
-	return p, nil
+	return v.verified(p)
 }
 
 // parseQSign parses the header's text: seven name=value parts, nothing in it percent-encoded.

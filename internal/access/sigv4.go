@@ -72,7 +72,7 @@ func (v *Verifier) SigV4(r *http.Request, body []byte) (Principal, error) {
 	if !hmac.Equal(a.signature, v4Signature(p.SecretKey, when, a, canonical)) {
 		return Principal{}, mismatch(r.Host)
 	}
-	return p, nil
+	return v.verified(p)
 }
 
 // ScopeRegion gives the region that a request's credential scope names, "" when the request has none. It trusts nothing:

@@ -29,11 +29,15 @@ type root struct {
 	Quiet bool     `short:"q" help:"No progress and no hints."`
 
 	Dev       devCmd       `cmd:"" help:"Run everything in one process: engine, API and an embedded object store."`
+	Serve     serveCmd     `cmd:"" help:"Run the server that a configuration file describes."`
 	Demo      demoCmd      `cmd:"" help:"See the whole product work once, on free ports, in a temporary folder."`
 	Run       runCmd       `cmd:"" help:"Do one job in the foreground, with no server."`
 	Job       jobCmd       `cmd:"" help:"Create, watch and steer the jobs of a server."`
 	Manifest  manifestCmd  `cmd:"" help:"Look into a manifest."`
 	Inventory inventoryCmd `cmd:"" help:"Make inventory reports."`
+	Role      roleCmd      `cmd:"" help:"Create, list, show and delete the roles of a server."`
+	Principal principalCmd `cmd:"" help:"Create, list, disable and rotate the access keys of a server."`
+	Config    configCmd    `cmd:"" help:"Look into a configuration file."`
 	Version   versionCmd   `cmd:"" help:"Show the version."`
 }
 

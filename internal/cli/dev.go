@@ -12,9 +12,11 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/telemetry"
 )
 
 // What drover dev is made of where nothing else is asked for. Scripts rely on these.
@@ -158,14 +160,21 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	if err != nil {
 		return d, err
 	}
+	metrics := telemetry.New(buildVersion().Version)
 	d.node, err = startNode(ctx, nodeOptions{
 		dir: filepath.Join(o.data, "engine"), sync: true, stores: oneStore{d.client, devRegion, devRole}, logger: o.logger,
-		concurrency: o.concurrency,
+		concurrency: o.concurrency, metrics: metrics,
 	})
 	if err != nil {
 		return d, err
 	}
-	if d.server, err = startServer(ctx, o, d.node); err != nil {
+	verifier := access.NewVerifier(access.Static(access.Principal{
+		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
+	}), nil)
+	d.server, err = startServer(ctx, serverOptions{listen: o.listen, logger: o.logger, handler: newMux(muxOptions{
+		jobs: d.node.jobs, verifier: verifier, region: devRegion, known: func(r job.Region) bool { return r == devRegion }, logger: o.logger, metrics: metrics, ready: d.node.ready,
+	})})
+	if err != nil {
 		return d, err
 	}
 	d.ready = readyLine{

@@ -7,20 +7,28 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/telemetry"
 )
 
 // nodeOptions say how to run an engine in this process.
 type nodeOptions struct {
-	dir         string // state; made when absent
-	sync        bool   // every write of the carrier reaches the disk before it is answered
-	stores      engine.Stores
+	dir    string // state; made when absent
+	sync   bool   // every write of the carrier reaches the disk before it is answered
+	stores engine.Stores
+	// open makes the stores once the carrier is there, in place of stores.
+	open        func(context.Context, *carrier.Carrier) (engine.Stores, error)
 	logger      *slog.Logger
-	concurrency int // object calls in flight; 0 = the engine's default
+	concurrency int // object calls in flight; 0 = the engine's default, as for the rest
+	maxActive   int
+	chunkRows   int
+	drain       time.Duration
+	metrics     *telemetry.Metrics // nil = none
 }
 
 // node is carrier and engine in this process: all of Drover but its entrances.
@@ -50,9 +58,19 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", o.dir, err)
 	}
-	e, err := engine.New(engine.Options{
-		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency, Alone: true,
-	})
+	if o.open != nil {
+		if o.stores, err = o.open(ctx, c); err != nil {
+			return nil, errors.Join(err, c.Close())
+		}
+	}
+	eo := engine.Options{
+		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
+		MaxActive: o.maxActive, ChunkRows: o.chunkRows, Drain: o.drain, Alone: true,
+	}
+	if o.metrics != nil {
+		eo.Observe = o.metrics.Task
+	}
+	e, err := engine.New(eo)
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
@@ -67,6 +85,12 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	}()
 	select {
 	case <-e.Ready():
+		if o.metrics != nil {
+			o.metrics.Watch(func(ctx context.Context) telemetry.Load {
+				s := e.Stats(ctx)
+				return telemetry.Load{Jobs: s.Open, Waiting: s.Queue.Waiting, Running: s.Queue.Running}
+			})
+		}
 		return n, nil
 	case <-n.ended:
 		err = fmt.Errorf("start the engine: %w", n.err)
@@ -74,6 +98,14 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		err = ctx.Err()
 	}
 	return nil, errors.Join(err, n.close())
+}
+
+// ready says whether jobs can be given to it.
+func (n *node) ready() error {
+	if n.life.Err() != nil {
+		return errors.New("the engine has stopped")
+	}
+	return nil
 }
 
 // close drains: no further task starts, those in flight end and are counted. It returns what went wrong with that.

@@ -27,14 +27,23 @@ type remote struct {
 
 // connect finds the server and the keys to sign with. It calls nothing yet.
 func (f *serverFlags) connect(sh *shell) (*remote, error) {
-	url := f.Server
+	url, access, secret, err := f.keys(sh)
+	if err != nil {
+		return nil, err
+	}
+	return newRemote(url, access, secret)
+}
+
+// keys settles the server's URL and the keys to sign requests to it with.
+func (f *serverFlags) keys(sh *shell) (url, access, secret string, err error) {
+	url = f.Server
 	if url == "" {
 		url = sh.Getenv("DROVER_SERVER")
 	}
 	if url == "" {
 		url = defaultServer
 	}
-	access, secret := sh.Getenv("DROVER_ACCESS_KEY"), sh.Getenv("DROVER_SECRET_KEY")
+	access, secret = sh.Getenv("DROVER_ACCESS_KEY"), sh.Getenv("DROVER_SECRET_KEY")
 	if access == "" && loopback(url) {
 		access = devAccessKey
 	}
@@ -42,9 +51,9 @@ func (f *serverFlags) connect(sh *shell) (*remote, error) {
 		secret = devSecretKey
 	}
 	if access == "" || secret == "" {
-		return nil, usagef("set DROVER_ACCESS_KEY and DROVER_SECRET_KEY", "there are no keys to sign requests to %s with", url)
+		return "", "", "", usagef("set DROVER_ACCESS_KEY and DROVER_SECRET_KEY", "there are no keys to sign requests to %s with", url)
 	}
-	return newRemote(url, access, secret)
+	return url, access, secret, nil
 }
 
 func newRemote(url, access, secret string) (*remote, error) {

@@ -2,23 +2,24 @@ package cli
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"time"
-
-	"github.com/drover-batch/drover/internal/access"
-	"github.com/drover-batch/drover/internal/api/coscontrol"
-	"github.com/drover-batch/drover/internal/api/rest"
-	"github.com/drover-batch/drover/internal/api/s3control"
-
-	"github.com/drover-batch/drover/internal/job"
 )
 
-// server is the one listener, with all protocols behind it.
+// serverOptions say where the one listener is, and what it serves.
+type serverOptions struct {
+	listen      string
+	certificate *certificate // nil = plain HTTP
+	handler     http.Handler
+	logger      *slog.Logger
+}
+
+// server is the one listener.
 type server struct {
 	url   string
 	http  *http.Server
@@ -26,36 +27,24 @@ type server struct {
 	err   error
 }
 
-// startServer listens and serves the COS XML, S3 Control and JSON APIs of a node for dev's one principal.
-func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
-	verifier := access.NewVerifier(access.Static(access.Principal{
-		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
-	}), nil)
-	mux := http.NewServeMux()
-	xml := coscontrol.New(n.jobs, verifier, coscontrol.Options{DefaultRegion: devRegion, Logger: o.logger})
-	mux.Handle("/jobs", xml)
-	mux.Handle("/jobs/", xml)
-	mux.Handle("/v20180820/", s3control.New(n.jobs, verifier, s3control.Options{
-		DefaultRegion: devRegion, Known: func(r job.Region) bool { return r == devRegion }, Logger: o.logger,
-	}))
-	mux.Handle("/api/v1/", rest.New(n.jobs, verifier, rest.Options{DefaultRegion: devRegion, Logger: o.logger}))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
-		if n.life.Err() != nil {
-			http.Error(w, "the engine has stopped", http.StatusServiceUnavailable)
-			return
-		}
-		_, _ = io.WriteString(w, "ok\n")
-	})
+// startServer listens and serves.
+func startServer(ctx context.Context, o serverOptions) (*server, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", o.listen)
 	if err != nil {
-		return nil, withHint(fmt.Errorf("listen for the API: %w", err), "--listen 127.0.0.1:0 takes a free port")
+		return nil, withHint(fmt.Errorf("listen for the API: %w", err), "port 0 takes a free one, as in 127.0.0.1:0")
 	}
 	s := &server{url: "http://" + l.Addr().String(), ended: make(chan struct{})}
 	s.http = &http.Server{
-		Handler: mux, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		Handler: o.handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, IdleTimeout: 2 * time.Minute,
+		WriteTimeout: 2 * time.Minute, MaxHeaderBytes: 64 << 10, // streams of events take the write timeout off themselves
 		ErrorLog: slog.NewLogLogger(o.logger.Handler(), slog.LevelWarn),
+	}
+	if o.certificate != nil {
+		s.url = "https://" + l.Addr().String()
+		l = tls.NewListener(l, &tls.Config{
+			MinVersion: tls.VersionTLS12, GetCertificate: o.certificate.get, NextProtos: []string{"http/1.1"},
+		})
 	}
 	go func() {
 		defer close(s.ended)

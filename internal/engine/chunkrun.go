@@ -248,6 +248,7 @@ func (r *chunkRun) finish(i int, o job.Outcome) {
 		}
 		r.hand.add(e.Row, o, e.Key, r.line)
 		r.mu.Unlock()
+		r.w.e.o.Observe(r.jc.op.Name(), o.Status)
 	}
 	r.w.mu.Lock()
 	if o.Status == "" {

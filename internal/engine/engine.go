@@ -35,6 +35,8 @@ type Options struct {
 	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
 	// lock: then nothing that an earlier process held can still run.
 	Alone bool
+	// Observe is told of every task's end: the operation's name and how it ended. Default: nobody is told.
+	Observe func(operation string, s job.TaskStatus)
 	// Now is the clock of records and events. Default time.Now.
 	Now func() time.Time
 }
@@ -74,6 +76,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if o.LeaseTerm <= 0 {
 		o.LeaseTerm = 15 * time.Second
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, job.TaskStatus) {}
 	}
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Now().UTC() }

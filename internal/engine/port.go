@@ -24,7 +24,9 @@ type Bucket string
 const (
 	Jobs Bucket = "JOBS" // open jobs: job.<id>, state.<id>, cursor.<id>, ckpt.<id>, lead.<id>, token.<account>.<hash>
 	Done Bucket = "DONE" // finished jobs: done.<id>
-	Live Bucket = "LIVE" // in memory, gone LiveTTL after the last write: worker.<id>, progress.<id>
+	// Access holds the principals and roles made at run time; the engine leaves it alone.
+	Access Bucket = "ACCESS"
+	Live   Bucket = "LIVE" // in memory, gone LiveTTL after the last write: worker.<id>, progress.<id>
 )
 
 // LiveTTL is how long a record in Live stays without being written again.

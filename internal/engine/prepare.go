@@ -103,6 +103,9 @@ func (l *leader) prepare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := l.checkRights(ctx, plan); err != nil {
+		return err
+	}
 	if err := l.checkBuckets(ctx, plan); err != nil {
 		return err
 	}
@@ -133,6 +136,23 @@ func (l *leader) checkReport(ctx context.Context) error {
 		where = l.made.Spec.Report.Path
 	}
 	return failure(codeReportNotWritable, "The report cannot be written to %q: %v. Give the job's role the right to write there, or name another place.", where, err)
+}
+
+// checkRights asks stores that know the role's policy whether it allows what the job needs.
+func (l *leader) checkRights(ctx context.Context, p *manifest.Plan) error {
+	checker, ok := l.e.o.Stores.(Checker)
+	if !ok {
+		return nil
+	}
+	spec, err := l.made.Spec.spec()
+	if err != nil {
+		return err
+	}
+	sources := make([]job.Bucket, 0, len(p.Buckets))
+	for _, b := range p.Buckets {
+		sources = append(sources, b.Bucket)
+	}
+	return checker.Check(ctx, spec, sources)
 }
 
 // checkBuckets makes sure that the source buckets exist and lie in the job's region, and that a copy's target exists.

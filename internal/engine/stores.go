@@ -22,6 +22,12 @@ type Stores interface {
 	Default() job.Region
 }
 
+// Checker is what Stores may do beside: say before a job begins whether its role may do what the job needs, sources being
+// the buckets that its manifest names. Its error is *job.Error AccessDenied, naming what is missing.
+type Checker interface {
+	Check(ctx context.Context, s job.Spec, sources []job.Bucket) error
+}
+
 // opener opens manifest files: objects of a store, or local files.
 type opener struct{ store object.Store }
 

@@ -43,6 +43,9 @@ var may = []struct {
 	{"internal/report", []string{"internal/job"}},
 	{"internal/inventory", []string{"internal/job", "internal/object"}},
 	{"internal/access", []string{"internal/job"}},
+	{"internal/access/rolestore", []string{
+		"internal/access", "internal/operation", "internal/object", "internal/object/httpwire", "internal/job",
+	}},
 	{"internal/api", []string{"internal/job"}},
 	{"internal/api/rest", []string{"client", "internal/api", "internal/access", "internal/operation", "internal/object", "internal/job"}},
 	{"internal/api/...", []string{"internal/api", "internal/access", "internal/operation", "internal/object", "internal/job"}},
@@ -53,7 +56,9 @@ var may = []struct {
 	{"internal/console", []string{"internal/api", "internal/access", "internal/operation", "internal/job"}},
 	{"internal/localstore", []string{"internal/access", "internal/object", "internal/job"}},
 	{"internal/telemetry", []string{"internal/job"}},
-	{"internal/config", []string{"internal/access", "internal/object", "internal/object/httpwire", "internal/job"}},
+	{"internal/config", []string{
+		"internal/access", "internal/access/rolestore", "internal/api", "internal/object/httpwire", "internal/job",
+	}},
 	{"client", []string{"internal/job"}},
 	{"internal/cli", []string{"client", "internal/..."}},
 	{"cmd/drover", []string{"internal/cli"}},

@@ -34,6 +34,7 @@ func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
 	for _, cfg := range []jetstream.KeyValueConfig{
 		{Bucket: string(engine.Jobs), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
 		{Bucket: string(engine.Done), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
+		{Bucket: string(engine.Access), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
 		{Bucket: string(engine.Live), Storage: jetstream.MemoryStorage, LimitMarkerTTL: expiryTTL, TTL: engine.LiveTTL},
 	} {
 		if err := c.makeBucket(ctx, cfg); err != nil {

@@ -1,0 +1,203 @@
+// Package rolestore opens the configured regions as a role: with the role's own keys, and within its policy. A call that
+// the policy does not allow is AccessDenied and is never made. What a policy says is asked anew at each call, so that a
+// role that was narrowed or deleted stops its running jobs.
+package rolestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/httpwire"
+)
+
+// Region is a store endpoint.
+type Region struct {
+	Wire     httpwire.Options // all but Credentials
+	Rate     float64          // calls a second of all roles together; 0 = as many as can be
+	Burst    int              // default: one second's calls
+	InFlight int              // calls at a time; 0 = as many as can be
+}
+
+// Roles finds roles.
+type Roles interface {
+	// Role is AccessDenied when the account has no such role.
+	Role(a job.Account, r job.Role) (*access.Role, error)
+}
+
+// Options set up Stores. Regions and Roles are required.
+type Options struct {
+	Regions map[job.Region]Region
+	Default job.Region
+	Roles   Roles
+	// Observe is told of every call that was made: its region and name, the store's error code ("" when it went well),
+	// and how long it took, retries included. Default: nobody is told.
+	Observe func(region job.Region, op, code string, took time.Duration)
+}
+
+// Stores opens regions as roles. It is safe for concurrent use. Close it.
+type Stores struct {
+	o      Options
+	limits map[job.Region]*limit
+
+	mu      sync.Mutex
+	clients map[clientID]*httpwire.Client
+}
+
+type clientID struct {
+	uin, role string
+	region    job.Region
+}
+
+// New makes Stores. It refuses options of a region that cannot work.
+func New(o Options) (*Stores, error) {
+	if o.Observe == nil {
+		o.Observe = func(job.Region, string, string, time.Duration) {}
+	}
+	s := &Stores{o: o, limits: map[job.Region]*limit{}, clients: map[clientID]*httpwire.Client{}}
+	if _, ok := o.Regions[o.Default]; !ok {
+		return nil, fmt.Errorf("the default region %q is not among the regions", o.Default)
+	}
+	for name, r := range o.Regions {
+		c, err := httpwire.Open(r.Wire)
+		if err != nil {
+			return nil, fmt.Errorf("region %s: %w", name, err)
+		}
+		c.Close()
+		s.limits[name] = newLimit(r)
+	}
+	return s, nil
+}
+
+// Default is the region of a job that names none.
+func (s *Stores) Default() job.Region { return s.o.Default }
+
+// Store opens a region as a role of an account; "" is the default region. It calls nothing yet. Errors: AccessDenied
+// when the account has no such role or the role no credentials for the region, InvalidArgument for an unknown region.
+func (s *Stores) Store(_ context.Context, a job.Account, r job.Role, region job.Region) (object.Store, error) {
+	if region == "" {
+		region = s.o.Default
+	}
+	cfg, ok := s.o.Regions[region]
+	if !ok {
+		return nil, job.Errorf(job.InvalidArgument, "There is no region %s here; there are %s.", job.Quote(string(region)), s.names())
+	}
+	role, err := s.o.Roles.Role(a, r)
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := role.Provider(region); !ok {
+		return nil, noCredentials(role, region)
+	}
+	client, err := s.client(a, r, region, cfg)
+	if err != nil {
+		return nil, err
+	}
+	called := &observed{store: client, region: region, limit: s.limits[region], observe: s.o.Observe}
+	return &guarded{store: called, region: region, role: func() (*access.Role, error) { return s.o.Roles.Role(a, r) }}, nil
+}
+
+func noCredentials(r *access.Role, region job.Region) error {
+	return job.Errorf(job.AccessDenied, "The role %s has no credentials for region %s: give it some, or name another role.", r.Name, region)
+}
+
+func (s *Stores) names() string {
+	var names []string
+	for name := range s.o.Regions {
+		names = append(names, string(name))
+	}
+	slices.Sort(names)
+	return fmt.Sprint(names)
+}
+
+// client gives the one client of a role in a region. Its keys are asked of the role at each call.
+func (s *Stores) client(a job.Account, r job.Role, region job.Region, cfg Region) (*httpwire.Client, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	id := clientID{r.Account, r.Name, region}
+	if c := s.clients[id]; c != nil {
+		return c, nil
+	}
+	o := cfg.Wire
+	o.Credentials = func(ctx context.Context) (httpwire.Credentials, error) {
+		role, err := s.o.Roles.Role(a, r)
+		if err != nil {
+			return httpwire.Credentials{}, err
+		}
+		p, ok := role.Provider(region)
+		if !ok {
+			return httpwire.Credentials{}, noCredentials(role, region)
+		}
+		k, err := p(ctx)
+		return httpwire.Credentials{AccessKey: k.AccessKey, SecretKey: k.SecretKey, SessionToken: k.SessionToken}, err
+	}
+	c, err := httpwire.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("region %s: %w", region, err)
+	}
+	s.clients[id] = c
+	return c, nil
+}
+
+// Close closes all connections.
+func (s *Stores) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.clients {
+		c.Close()
+		delete(s.clients, id)
+	}
+}
+
+// limit keeps the calls to a region within what its owner set.
+type limit struct {
+	rate  *rate.Limiter
+	slots chan struct{} // nil = no bound
+}
+
+func newLimit(r Region) *limit {
+	l := &limit{rate: rate.NewLimiter(rate.Inf, 0)}
+	if r.Rate > 0 {
+		if r.Burst <= 0 {
+			r.Burst = max(int(r.Rate), 1)
+		}
+		l.rate = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
+	}
+	if r.InFlight > 0 {
+		l.slots = make(chan struct{}, r.InFlight)
+	}
+	return l
+}
+
+// enter waits for a call's turn; leave must follow when it returns nil.
+func (l *limit) enter(ctx context.Context) error {
+	if l.slots != nil {
+		select {
+		case l.slots <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	if err := l.rate.Wait(ctx); err != nil {
+		l.leave()
+		if cause := context.Cause(ctx); cause != nil {
+			return cause
+		}
+		return errors.Join(context.DeadlineExceeded, err)
+	}
+	return nil
+}
+
+func (l *limit) leave() {
+	if l.slots != nil {
+		<-l.slots
+	}
+}

@@ -1,0 +1,258 @@
+package rolestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/localstore"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+var (
+	owner    = job.Account{UIN: "100000000001", AppID: "1250000000"}
+	roleName = job.Role{ARN: "qcs::cam::uin/100000000001:roleName/r", Account: owner.UIN, Name: "r"}
+)
+
+// one is a role that can be changed under a test's hands.
+type one struct{ role *access.Role }
+
+func (o *one) Role(a job.Account, r job.Role) (*access.Role, error) {
+	if o.role == nil || a.UIN != o.role.Account.UIN || r.Name != o.role.Name {
+		return nil, job.Errorf(job.AccessDenied, "There is no such role.")
+	}
+	return o.role, nil
+}
+
+func roleWith(t *testing.T, statements string) *access.Role {
+	t.Helper()
+	p, err := access.ParsePolicy([]byte(`{"version":"2.0","statement":[` + statements + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &access.Role{Account: owner, Name: "r", Policy: p, Credentials: map[job.Region]access.Provider{
+		"local": func(context.Context) (access.Keys, error) { return access.Keys{AccessKey: "a", SecretKey: "s"}, nil },
+	}}
+}
+
+// TestNothingIsCalledWithoutTheRight calls every method as a role that may do nothing, on a store that panics.
+func TestNothingIsCalledWithoutTheRight(t *testing.T) {
+	t.Parallel()
+	var store object.Store = &guarded{
+		region: "local", role: func() (*access.Role, error) { return roleWith(t, ""), nil },
+	}
+	v := reflect.ValueOf(store)
+	called := 0
+	for i := range v.NumMethod() {
+		m := v.Method(i)
+		var in []reflect.Value
+		for a := range m.Type().NumIn() {
+			in = append(in, reflect.Zero(m.Type().In(a)))
+		}
+		in[0] = reflect.ValueOf(t.Context())
+		out := m.Call(in)
+		last, _ := out[len(out)-1].Interface().(error)
+		if name := v.Type().Method(i).Name; name == "List" {
+			for _, err := range store.List(t.Context(), "b", object.ListOptions{}) {
+				last = err
+			}
+		}
+		e, ok := errors.AsType[*object.Error](last)
+		if !ok || e.Code != object.CodeAccessDenied || e.Status != 403 || object.Retryable(e) || !strings.Contains(e.Message, "cos:") {
+			t.Errorf("%s: %v", v.Type().Method(i).Name, last)
+		}
+		called++
+	}
+	if called < 13 {
+		t.Errorf("%d methods only", called)
+	}
+}
+
+func TestCopyNeedsBothEnds(t *testing.T) {
+	t.Parallel()
+	copyTo := func(key job.Key, tags []object.Tag) object.CopyRequest {
+		c := object.CopyRequest{Source: object.Ref{Bucket: "src", Key: "a"}, Bucket: "dst", Key: key, Tags: tags}
+		if tags != nil {
+			c.TaggingDirective = object.DirectiveReplace
+		}
+		return c
+	}
+	const read = `{"effect":"allow","action":"cos:GetObject","resource":"arn:aws:s3:::src/*"}`
+	const write = `{"effect":"allow","action":"s3:PutObject","resource":"arn:aws:s3:::dst/in/*"}`
+	for _, c := range []struct {
+		name, policy string
+		request      object.CopyRequest
+		missing      string // "" = allowed
+	}{
+		{"both", read + "," + write, copyTo("in/a", nil), ""},
+		{"no read", write, copyTo("in/a", nil), "cos:GetObject"},
+		{"no write", read, copyTo("in/a", nil), "cos:PutObjectCopy"},
+		{"outside the prefix", read + "," + write, copyTo("out/a", nil), "dst/out/a"},
+		{"tags without their right", read + "," + write, copyTo("in/a", []object.Tag{{Key: "k"}}), "cos:PutObjectTagging"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			made := &copies{}
+			g := &guarded{store: made, region: "local", role: func() (*access.Role, error) { return roleWith(t, c.policy), nil }}
+			_, err := g.Copy(t.Context(), c.request)
+			if c.missing == "" && (err != nil || made.n != 1) {
+				t.Errorf("%v, %d calls", err, made.n)
+			}
+			if c.missing != "" && (err == nil || !strings.Contains(err.Error(), c.missing) || made.n != 0) {
+				t.Errorf("%v, %d calls; want an error about %s and none", err, made.n, c.missing)
+			}
+		})
+	}
+}
+
+type copies struct {
+	object.Store
+	n int
+}
+
+func (c *copies) Copy(context.Context, object.CopyRequest) (object.CopyResult, error) {
+	c.n++
+	return object.CopyResult{}, nil
+}
+
+func TestCheckNamesAllThatIsMissing(t *testing.T) {
+	t.Parallel()
+	spec := job.Spec{
+		Account: owner, Role: roleName, Region: "local",
+		Manifest:  job.Manifest{Location: job.Location{Bucket: "batch", Key: "list.csv"}},
+		Operation: &operation.Copy{TargetBucket: "dst", PrefixReplace: true, PrefixTo: "in/"},
+		Report:    job.Report{Enabled: true, Bucket: "reports", Prefix: "nightly"},
+	}
+	const manifest = `{"effect":"allow","action":"cos:GetObject","resource":"arn:aws:s3:::batch/list.csv"}`
+	const source = `{"effect":"allow","action":"cos:GetObject","resource":"qcs::cos:local:uid/1250000000:src/2025/*"}`
+	const target = `{"effect":"allow","action":"cos:PutObject","resource":"arn:aws:s3:::dst/in/*"}`
+	const report = `{"effect":"allow","action":["s3:PutObject","s3:ListBucket"],"resource":["arn:aws:s3:::reports","arn:aws:s3:::reports/nightly/*"]}`
+	for _, c := range []struct {
+		name, policy string
+		missing      []string
+	}{
+		{"all there", manifest + "," + source + "," + target + "," + report, nil},
+		{"the manifest", source + "," + target + "," + report, []string{"cos:GetObject", "batch/list.csv"}},
+		{"the source", manifest + "," + target + "," + report, []string{"cos:GetObject", "src/*"}},
+		{"the target", manifest + "," + source + "," + report, []string{"cos:PutObjectCopy", "dst/in/*"}},
+		{"the report", manifest + "," + source + "," + target, []string{"cos:PutObject", "reports/nightly/", "cos:GetBucket"}},
+		{"everything", "", []string{"batch/list.csv", "src/*", "dst/in/*", "reports/nightly/"}},
+		{"a deny", manifest + "," + source + "," + target + "," + report + `,{"effect":"deny","action":"cos:Put*","resource":"arn:aws:s3:::dst/*"}`, []string{"denies", "dst/in/*"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			s, err := New(Options{
+				Default: "local", Roles: &one{roleWith(t, c.policy)},
+				Regions: map[job.Region]Region{"local": {Wire: httpwire.Options{Endpoint: "http://127.0.0.1:1"}}},
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			err = s.Check(t.Context(), spec, []job.Bucket{"src"})
+			if len(c.missing) == 0 != (err == nil) {
+				t.Fatalf("got %v", err)
+			}
+			for _, want := range c.missing {
+				if job.CodeOf(err) != job.AccessDenied || !strings.Contains(err.Error(), want) {
+					t.Errorf("got %v, want AccessDenied about %s", err, want)
+				}
+			}
+		})
+	}
+}
+
+// TestAStoreOpenedAsARoleFollowsTheRole uses the embedded store: what the role may, then may no more, then is no more.
+func TestAStoreOpenedAsARoleFollowsTheRole(t *testing.T) {
+	t.Parallel()
+	ls, err := localstore.Open(t.Context(), localstore.Options{
+		Dir: t.TempDir(), Listen: "127.0.0.1:0", Region: "local", AccessKey: "a", SecretKey: "s",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ls.Close()
+	var seen []string
+	roles := &one{roleWith(t, `{"effect":"allow","action":"*","resource":"*"}`)}
+	s, err := New(Options{
+		Default: "local", Roles: roles,
+		Regions: map[job.Region]Region{
+			"local": {Wire: httpwire.Options{Endpoint: ls.URL(), Region: "local"}, Rate: 1000, InFlight: 2}, "far": {Wire: httpwire.Options{Endpoint: ls.URL()}},
+		},
+		Observe: func(r job.Region, op, code string, _ time.Duration) { seen = append(seen, fmt.Sprint(r, op, code)) },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	store, err := s.Store(t.Context(), owner, roleName, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ref := object.Ref{Bucket: "none", Key: "k"}
+	if _, err := store.Head(t.Context(), ref); object.StatusOf(err) != 404 {
+		t.Errorf("as it may: %v", err)
+	}
+	roles.role = roleWith(t, "")
+	if _, err := store.Head(t.Context(), ref); object.CodeOf(err) != object.CodeAccessDenied {
+		t.Errorf("narrowed: %v", err)
+	}
+	roles.role = nil
+	if _, err := store.Head(t.Context(), ref); object.CodeOf(err) != object.CodeAccessDenied {
+		t.Errorf("deleted: %v", err)
+	}
+	if len(seen) != 1 || !strings.HasPrefix(seen[0], "localHeadNo") {
+		t.Errorf("calls seen: %q, want the first one only", seen)
+	}
+	roles.role = roleWith(t, "")
+	for _, c := range []struct {
+		account job.Account
+		role    job.Role
+		region  job.Region
+		want    job.Code
+	}{
+		{owner, roleName, "nowhere", job.InvalidArgument},
+		{owner, roleName, "far", job.AccessDenied}, // no credentials there
+		{owner, job.Role{Account: owner.UIN, Name: "other"}, "local", job.AccessDenied},
+		{job.Account{UIN: "100000000002"}, roleName, "local", job.AccessDenied},
+	} {
+		if _, err := s.Store(t.Context(), c.account, c.role, c.region); job.CodeOf(err) != c.want {
+			t.Errorf("%v: got %v, want %s", c, err, c.want)
+		}
+	}
+}
+
+// TestLimitsHold: with 10 calls a second and a burst of 5, 15 calls take a second, and never more than two run.
+func TestLimitsHold(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l := newLimit(Region{Rate: 10, Burst: 5, InFlight: 2})
+		began := time.Now()
+		for range 15 {
+			if err := l.enter(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			l.leave()
+		}
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("15 calls took %s", took)
+		}
+		for range 2 {
+			_ = l.enter(t.Context())
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := l.enter(ctx); err == nil {
+			t.Error("a third call ran")
+		}
+	})
+}

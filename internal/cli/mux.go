@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"crypto/subtle"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/api/admin"
+	"github.com/drover-batch/drover/internal/api/coscontrol"
+	"github.com/drover-batch/drover/internal/api/rest"
+	"github.com/drover-batch/drover/internal/api/s3control"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/telemetry"
+)
+
+// muxOptions are what the one listener serves; dev and serve differ in nothing else.
+type muxOptions struct {
+	jobs         api.Jobs
+	verifier     *access.Verifier
+	admin        *access.Admin // nil = no principals and roles at run time
+	region       job.Region    // default
+	known        func(job.Region) bool
+	logger       *slog.Logger
+	metrics      *telemetry.Metrics
+	metricsToken string                  // "" = /metrics on loopback only
+	ready        func() error            // what /readyz says
+	mount        map[string]http.Handler // further patterns
+}
+
+// newMux puts all protocols behind one handler.
+func newMux(o muxOptions) http.Handler {
+	mux := http.NewServeMux()
+	xml := coscontrol.New(o.jobs, o.verifier, coscontrol.Options{DefaultRegion: o.region, Logger: o.logger})
+	mux.Handle("/jobs", xml)
+	mux.Handle("/jobs/", xml)
+	mux.Handle("/v20180820/", s3control.New(o.jobs, o.verifier, s3control.Options{
+		DefaultRegion: o.region, Known: o.known, Logger: o.logger,
+	}))
+	mux.Handle("/api/v1/", rest.New(o.jobs, o.verifier, rest.Options{DefaultRegion: o.region, Logger: o.logger}))
+	if o.admin != nil {
+		h := admin.New(o.admin, o.verifier, o.logger)
+		for _, path := range admin.Paths {
+			mux.Handle(path, h)
+		}
+	}
+	for pattern, h := range o.mount {
+		mux.Handle(pattern, h)
+	}
+	mux.Handle("GET /metrics", guardMetrics(o.metricsToken, o.metrics.Handler()))
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
+		if err := o.ready(); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		_, _ = io.WriteString(w, "ok\n")
+	})
+	return observe(o.logger, o.metrics, mux)
+}
+
+// guardMetrics lets in who has the token or, where there is none, who calls from this machine.
+func guardMetrics(token string, h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		sent, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		ok := loopbackHost(host)
+		if token != "" {
+			ok = subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
+		}
+		if !ok {
+			http.Error(w, "metrics are for loopback addresses, or for who has listen.metrics_token", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// apiOf names the protocol of a path, for metrics and logs.
+func apiOf(path string) string {
+	switch {
+	case path == "/jobs" || strings.HasPrefix(path, "/jobs/"):
+		return "cos"
+	case strings.HasPrefix(path, "/v20180820/"):
+		return "s3"
+	case strings.HasPrefix(path, "/api/v1/"):
+		return "json"
+	case path == "/console" || strings.HasPrefix(path, "/console/"):
+		return "console"
+	}
+	return "other"
+}
+
+// observe logs and counts each request, and turns a panic into an answer.
+func observe(log *slog.Logger, m *telemetry.Metrics, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began := time.Now()
+		seen := &answer{ResponseWriter: w}
+		if strings.HasSuffix(r.URL.Path, "/events") { // a stream lives as long as its job
+			_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
+		}
+		defer func() {
+			p := recover()
+			if p != nil && p != http.ErrAbortHandler {
+				log.Error("request panicked", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+				if seen.status == 0 {
+					http.Error(seen, "internal error", http.StatusInternalServerError)
+				}
+			}
+			took := time.Since(began)
+			m.Request(apiOf(r.URL.Path), r.Method, seen.code(), took)
+			logRequest(log, r, seen, took)
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+		}()
+		next.ServeHTTP(seen, r)
+	})
+}
+
+func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration) {
+	level := slog.LevelInfo
+	if apiOf(r.URL.Path) == "other" {
+		level = slog.LevelDebug // probes and scrapes
+	}
+	attrs := []slog.Attr{
+		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", a.code()),
+		slog.Duration("took", took), slog.String("from", r.RemoteAddr),
+	}
+	for _, name := range []string{"X-Cos-Request-Id", "X-Amz-Request-Id", "X-Request-Id"} {
+		if id := a.Header().Get(name); id != "" {
+			attrs = append(attrs, slog.String("requestID", id))
+			break
+		}
+	}
+	if _, rest, ok := strings.Cut(r.URL.Path, "/jobs/"); ok {
+		id, _, _ := strings.Cut(rest, "/")
+		attrs = append(attrs, slog.String("job", id))
+	}
+	log.LogAttrs(context.WithoutCancel(r.Context()), level, "request", attrs...)
+}
+
+// answer remembers the status of what is written.
+type answer struct {
+	http.ResponseWriter
+	status int
+}
+
+func (a *answer) code() int {
+	if a.status == 0 {
+		return http.StatusOK
+	}
+	return a.status
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+	a.ResponseWriter.WriteHeader(status)
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	if a.status == 0 {
+		a.status = http.StatusOK
+	}
+	return a.ResponseWriter.Write(b)
+}
+
+// Unwrap lets http.ResponseController find the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }

@@ -1,0 +1,141 @@
+// Package config reads the one configuration file: YAML whose unknown keys are refused with their line, with overrides
+// from the environment, and with secrets by reference only (env:NAME or file:PATH). It makes of it what the rest of the
+// program is built from: regions, principals, and roles with their credentials.
+package config
+
+import (
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// Config is the file. Every field says its default.
+type Config struct {
+	DefaultRegion string             `yaml:"default_region"` // of jobs that name none; default: the only region
+	Regions       map[string]*Region `yaml:"regions"`
+	Roles         []*Role            `yaml:"roles"`
+	Principals    []*Principal       `yaml:"principals"`
+	Engine        Engine             `yaml:"engine"`
+	Listen        Listen             `yaml:"listen"`
+	Worker        Worker             `yaml:"worker"`
+	Limits        Limits             `yaml:"limits"`
+	Log           Log                `yaml:"log"`
+}
+
+// Region is a store endpoint.
+type Region struct {
+	Provider  string       `yaml:"provider"`   // s3, cos or aws; default: cos or aws for their public regions' names, else s3
+	Endpoint  string       `yaml:"endpoint"`   // URL; default: the public one of cos and aws
+	Dialect   string       `yaml:"dialect"`    // s3 or cos; default: cos for provider cos, else s3
+	Name      string       `yaml:"name"`       // the region's name in signatures and hosts; default: the key it stands under
+	PathStyle bool         `yaml:"path_style"` // the bucket stands in the path; default: false
+	Limits    RegionLimits `yaml:"limits"`
+}
+
+// RegionLimits bound the calls to a region by this process.
+type RegionLimits struct {
+	Rate     float64 `yaml:"rate"`      // calls a second; default 0, unbounded
+	Burst    int     `yaml:"burst"`     // default: one second's calls
+	InFlight int     `yaml:"in_flight"` // calls at a time; default 0, bounded by worker.concurrency alone
+}
+
+// Role is a role that jobs can run as.
+type Role struct {
+	ARN         string                 `yaml:"arn"`   // qcs::cam::uin/<UIN>:roleName/<name> or arn:aws:iam::<UIN>:role/<name>
+	AppID       string                 `yaml:"appid"` // of the role's account; default: none
+	Description string                 `yaml:"description"`
+	Credentials map[string]*Credential `yaml:"credentials"` // by region; "*" stands for all others
+	Policy      yaml.Node              `yaml:"policy"`      // full-access, file:PATH (JSON), or the policy itself
+}
+
+// Credential says where a role's keys for a region come from.
+type Credential struct {
+	Source       string `yaml:"source"`        // static, env, aws or sts
+	AccessKey    string `yaml:"access_key"`    // static: the key, or env:NAME or file:PATH
+	SecretKey    Secret `yaml:"secret_key"`    // static
+	SessionToken Secret `yaml:"session_token"` // static: of temporary keys
+	// sts: the role to assume, with keys from the AWS chain.
+	RoleARN     string   `yaml:"role_arn"`
+	ExternalID  string   `yaml:"external_id"`
+	SessionName string   `yaml:"session_name"` // default: drover
+	Duration    Duration `yaml:"duration"`     // 15m to 12h; default 1h
+	Region      string   `yaml:"region"`       // of STS, for aws and sts; default: the region the keys are for
+	Endpoint    string   `yaml:"endpoint"`     // of STS; default: AWS's
+}
+
+// Principal is a caller.
+type Principal struct {
+	AccessKey   string    `yaml:"access_key"`
+	SecretKey   Secret    `yaml:"secret_key"`
+	UIN         string    `yaml:"uin"` // also the AWS-style account id
+	AppID       string    `yaml:"appid"`
+	Description string    `yaml:"description"`
+	Policy      yaml.Node `yaml:"policy"` // as a role's
+}
+
+// Engine sets the engine up.
+type Engine struct {
+	Dir        string `yaml:"dir"`         // its state, on a local disk; required
+	Sync       bool   `yaml:"sync"`        // every write reaches the disk before it is answered; default true
+	MaxActive  int    `yaml:"max_active"`  // jobs of an account that are Active at a time; default 8
+	ChunkRows  int    `yaml:"chunk_rows"`  // rows that travel together; default 1000
+	SecretsKey Secret `yaml:"secrets_key"` // 32 bytes in base64 or hexadecimal, for the secrets of principals and roles made at run time; default: none can be made
+}
+
+// Listen says where the API answers.
+type Listen struct {
+	Addr         string `yaml:"addr"`          // default 127.0.0.1:8600
+	TLS          TLS    `yaml:"tls"`           // default: plain HTTP
+	MetricsToken Secret `yaml:"metrics_token"` // bearer token of /metrics; default: loopback addresses only
+}
+
+// TLS names certificate files in PEM. They are read again when they change.
+type TLS struct {
+	Cert string `yaml:"cert"`
+	Key  string `yaml:"key"`
+}
+
+// Worker bounds the work of this process.
+type Worker struct {
+	Concurrency int      `yaml:"concurrency"` // object calls in flight; default 64
+	Drain       Duration `yaml:"drain"`       // what calls in flight get at the end; default 30s
+}
+
+// Limits bound each principal's requests.
+type Limits struct {
+	Rate  float64 `yaml:"rate"`  // requests a second; default 1000; 0 = unbounded
+	Burst int     `yaml:"burst"` // default 2000
+}
+
+// Log sets the log up, which goes to stderr.
+type Log struct {
+	Level  string `yaml:"level"`  // debug, info, warn or error; default info
+	Format string `yaml:"format"` // text or json; default text
+}
+
+// Duration is a time.Duration in Go's spelling, such as 30s.
+type Duration time.Duration
+
+// UnmarshalYAML reads 30s, 15m, 1h30m.
+func (d *Duration) UnmarshalYAML(n *yaml.Node) error {
+	v, err := time.ParseDuration(n.Value)
+	if err != nil || v < 0 {
+		return lineError(n, "%q is no length of time; write it like 30s or 1h", n.Value)
+	}
+	*d = Duration(v)
+	return nil
+}
+
+// MarshalYAML writes what UnmarshalYAML reads.
+func (d Duration) MarshalYAML() (any, error) { return time.Duration(d).String(), nil }
+
+// defaults is the configuration of an empty file.
+func defaults() *Config {
+	return &Config{
+		Engine: Engine{Sync: true, MaxActive: 8, ChunkRows: 1000},
+		Listen: Listen{Addr: "127.0.0.1:8600"},
+		Worker: Worker{Concurrency: 64, Drain: Duration(30 * time.Second)},
+		Limits: Limits{Rate: 1000, Burst: 2000},
+		Log:    Log{Level: "info", Format: "text"},
+	}
+}

@@ -1,0 +1,51 @@
+package telemetry
+
+import (
+	"context"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+)
+
+func TestTheMetricsSayWhatWasNoted(t *testing.T) {
+	t.Parallel()
+	m := New("v1.2.3")
+	m.Watch(func(context.Context) Load {
+		return Load{Jobs: map[job.Status]int{job.Active: 2}, Waiting: 3, Running: 4}
+	})
+	m.Request("cos", "POST", 200, 3*time.Millisecond)
+	m.Request("cos", "BREW", 405, time.Millisecond)
+	m.Limited()
+	m.Task("copy", job.TaskSucceeded)
+	m.Call("local", "Copy", "", time.Millisecond)
+	m.Call("local", "Copy", "NoSuchKey", time.Millisecond)
+	m.Call("local", "Copy", "no code\nat all", time.Millisecond)
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", "/metrics", nil))
+	text := w.Body.String()
+	for _, want := range []string{
+		`drover_http_request_duration_seconds_count{api="cos",method="POST",status="200"} 1`,
+		`drover_http_request_duration_seconds_count{api="cos",method="other",status="405"} 1`,
+		`drover_http_requests_limited_total 1`,
+		`drover_tasks_total{operation="copy",outcome="succeeded"} 1`,
+		`drover_object_call_duration_seconds_count{operation="Copy",region="local"} 3`,
+		`drover_object_call_errors_total{code="NoSuchKey",operation="Copy",region="local"} 1`,
+		`drover_object_call_errors_total{code="other",operation="Copy",region="local"} 1`,
+		`drover_jobs{status="Active"} 2`,
+		`drover_jobs{status="New"} 0`,
+		`drover_queue_chunks{state="waiting"} 3`,
+		`drover_queue_chunks{state="running"} 4`,
+		`drover_build_info{version="v1.2.3"} 1`,
+		`process_open_fds`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
