@@ -12,12 +12,15 @@ import (
 	"github.com/drover-batch/drover/internal/telemetry"
 )
 
-// guardedJobs is the jobs service as each caller's policy lets it be used.
+// guardedJobs is the jobs service as each caller's policy lets it be used. It embeds nothing, so that a call that the
+// service gains does not compile before somebody has said which right it needs.
 type guardedJobs struct {
-	api.Jobs
+	jobs   api.Jobs
 	rights *access.Authorizer
 	region job.Region // default
 }
+
+var _ api.Jobs = (*guardedJobs)(nil)
 
 func (g *guardedJobs) may(c api.Caller, a access.Action, id job.ID) error {
 	return g.rights.Allow(c, a, access.JobOf(c.Account, g.region, id))
@@ -40,56 +43,56 @@ func (g *guardedJobs) Create(ctx context.Context, c api.Caller, s job.Spec) (job
 	if err := g.rights.MayCreate(c, region, s.Role); err != nil {
 		return job.Job{}, err
 	}
-	return g.Jobs.Create(ctx, c, s)
+	return g.jobs.Create(ctx, c, s)
 }
 
 func (g *guardedJobs) Job(ctx context.Context, c api.Caller, id job.ID) (job.Job, error) {
-	return guarded(g, c, access.DescribeJob, id, func() (job.Job, error) { return g.Jobs.Job(ctx, c, id) })
+	return guarded(g, c, access.DescribeJob, id, func() (job.Job, error) { return g.jobs.Job(ctx, c, id) })
 }
 
 func (g *guardedJobs) List(ctx context.Context, c api.Caller, f api.Filter, p api.Page) ([]job.Job, bool, error) {
 	if err := g.may(c, access.ListJobs, ""); err != nil {
 		return nil, false, err
 	}
-	return g.Jobs.List(ctx, c, f, p)
+	return g.jobs.List(ctx, c, f, p)
 }
 
 func (g *guardedJobs) SetPriority(ctx context.Context, c api.Caller, id job.ID, p job.Priority) (job.Job, error) {
-	return guarded(g, c, access.UpdateJobPriority, id, func() (job.Job, error) { return g.Jobs.SetPriority(ctx, c, id, p) })
+	return guarded(g, c, access.UpdateJobPriority, id, func() (job.Job, error) { return g.jobs.SetPriority(ctx, c, id, p) })
 }
 
 func (g *guardedJobs) Confirm(ctx context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
-	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.Jobs.Confirm(ctx, c, id, reason) })
+	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.jobs.Confirm(ctx, c, id, reason) })
 }
 
 func (g *guardedJobs) Cancel(ctx context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
-	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.Jobs.Cancel(ctx, c, id, reason) })
+	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.jobs.Cancel(ctx, c, id, reason) })
 }
 
 func (g *guardedJobs) Pause(ctx context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
-	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.Jobs.Pause(ctx, c, id, reason) })
+	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.jobs.Pause(ctx, c, id, reason) })
 }
 
 func (g *guardedJobs) Resume(ctx context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
-	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.Jobs.Resume(ctx, c, id, reason) })
+	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.jobs.Resume(ctx, c, id, reason) })
 }
 
 func (g *guardedJobs) Delete(ctx context.Context, c api.Caller, id job.ID) error {
 	if err := g.may(c, access.DeleteJob, id); err != nil {
 		return err
 	}
-	return g.Jobs.Delete(ctx, c, id)
+	return g.jobs.Delete(ctx, c, id)
 }
 
 func (g *guardedJobs) ReportManifest(ctx context.Context, c api.Caller, id job.ID) ([]byte, error) {
-	return guarded(g, c, access.DescribeJob, id, func() ([]byte, error) { return g.Jobs.ReportManifest(ctx, c, id) })
+	return guarded(g, c, access.DescribeJob, id, func() ([]byte, error) { return g.jobs.ReportManifest(ctx, c, id) })
 }
 
 func (g *guardedJobs) Watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Job) error) error {
 	if err := g.may(c, access.DescribeJob, id); err != nil {
 		return err
 	}
-	return g.Jobs.Watch(ctx, c, id, f)
+	return g.jobs.Watch(ctx, c, id, f)
 }
 
 // limiter bounds each principal's requests. There are as many buckets as principals that have signed a request.

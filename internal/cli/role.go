@@ -135,8 +135,13 @@ func (c *roleShowCmd) Run(ctx context.Context, sh *shell) error {
 	}
 	slices.Sort(regions)
 	return sh.table([]string{"FIELD", "VALUE"}, [][]string{
-		{"name", r.Name}, {"arn", r.ARN}, {"iam arn", r.IAMARN}, {"from", madeBy(r.FromConfig)}, {"description", sh.foreign(r.Description)},
-		{"regions", strings.Join(regions, " ")}, {"policy", string(r.Policy)},
+		{"name", r.Name},
+		{"arn", r.ARN},
+		{"iam arn", r.IAMARN},
+		{"from", madeBy(r.FromConfig)},
+		{"description", sh.foreign(r.Description)},
+		{"regions", strings.Join(regions, " ")},
+		{"policy", string(r.Policy)},
 	})
 }
 

@@ -15,12 +15,7 @@ type Stats struct {
 // Stats counts the open jobs and what is queued of them. A queue that does not answer counts as empty.
 func (e *Engine) Stats(ctx context.Context) Stats {
 	s := Stats{Open: map[job.Status]int{}}
-	for id := range e.ix.openIDs() {
-		ent, ok := e.ix.getOpen(id)
-		if !ok {
-			continue
-		}
-		status := shownStatus(ent.job, ent.state)
+	for id, status := range e.ix.shown() {
 		s.Open[status]++
 		if status != job.Active {
 			continue
@@ -31,4 +26,15 @@ func (e *Engine) Stats(ctx context.Context) Stats {
 		}
 	}
 	return s
+}
+
+// shown gives the open jobs' statuses as callers see them.
+func (x *index) shown() map[job.ID]job.Status {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	out := make(map[job.ID]job.Status, len(x.open))
+	for id, e := range x.open {
+		out[id] = shownStatus(e.job, e.state)
+	}
+	return out
 }
