@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"io"
 	"sync"
 
 	ratelimit "golang.org/x/time/rate"
@@ -97,6 +98,37 @@ func (g *guardedJobs) Delete(ctx context.Context, c api.Caller, id job.ID) error
 
 func (g *guardedJobs) ReportManifest(ctx context.Context, c api.Caller, id job.ID) ([]byte, error) {
 	return guarded(g, c, access.DescribeJob, id, func() ([]byte, error) { return g.jobs.ReportManifest(ctx, c, id) })
+}
+
+func (g *guardedJobs) ReportFiles(ctx context.Context, c api.Caller, id job.ID) ([]job.ReportFile, error) {
+	return guarded(g, c, access.DescribeJob, id, func() ([]job.ReportFile, error) { return g.jobs.ReportFiles(ctx, c, id) })
+}
+
+func (g *guardedJobs) ReportFile(ctx context.Context, c api.Caller, id job.ID, name string) (io.ReadCloser, int64, error) {
+	if err := g.may(c, access.DescribeJob, id); err != nil {
+		return nil, 0, err
+	}
+	return g.jobs.ReportFile(ctx, c, id, name)
+}
+
+// Retry makes a job, so it needs the rights of Create, for the role of the job that is tried again.
+func (g *guardedJobs) Retry(ctx context.Context, c api.Caller, id job.ID, r job.Retry) (job.Job, error) {
+	old, err := g.Job(ctx, c, id)
+	if err != nil {
+		return job.Job{}, err
+	}
+	if err := g.rights.MayCreate(c, old.Spec.Region, old.Spec.Role); err != nil {
+		return job.Job{}, err
+	}
+	return g.jobs.Retry(ctx, c, id, r)
+}
+
+func (g *guardedJobs) Counts(ctx context.Context, c api.Caller, f api.Filter) (map[job.Status]int64, error) {
+	return guarded(g, c, access.ListJobs, "", func() (map[job.Status]int64, error) { return g.jobs.Counts(ctx, c, f) })
+}
+
+func (g *guardedJobs) Work(ctx context.Context, c api.Caller, id job.ID) (job.Work, error) {
+	return guarded(g, c, access.DescribeJob, id, func() (job.Work, error) { return g.jobs.Work(ctx, c, id) })
 }
 
 func (g *guardedJobs) Watch(ctx context.Context, c api.Caller, id job.ID, f func(job.Job) error) error {

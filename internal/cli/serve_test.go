@@ -120,6 +120,10 @@ func (noJobs) List(context.Context, api.Caller, api.Filter, api.Page) ([]job.Job
 	return nil, false, nil
 }
 
+func (noJobs) Counts(context.Context, api.Caller, api.Filter) (map[job.Status]int64, error) {
+	return nil, nil
+}
+
 func testMux(t *testing.T, p access.Principal, admit func(access.Principal) error, token string) (*httptest.Server, *telemetry.Metrics) {
 	t.Helper()
 	m := telemetry.New("test")

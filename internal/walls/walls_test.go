@@ -48,7 +48,8 @@ var may = []struct {
 	}},
 	{"internal/api", []string{"internal/job"}},
 	{"internal/api/rest", []string{"client", "internal/api", "internal/access", "internal/operation", "internal/object", "internal/job"}},
-	{"internal/api/...", []string{"internal/api", "internal/access", "internal/operation", "internal/object", "internal/job"}},
+	{"internal/api/xmltree", []string{"internal/job"}},
+	{"internal/api/...", []string{"internal/api", "internal/api/xmltree", "internal/access", "internal/operation", "internal/object", "internal/job"}},
 	{"internal/engine", []string{
 		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/job",
 	}},

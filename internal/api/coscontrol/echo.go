@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/drover-batch/drover/internal/api/xmltree"
+
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/operation"
@@ -28,12 +30,12 @@ type echo struct {
 }
 
 // keep makes a job's Request of the elements that its creator sent.
-func keep(manifest, op, report, role *node) (job.Request, error) {
+func keep(manifest, op, report, role *xmltree.Node) (job.Request, error) {
 	// A client in use (Terraform's provider) cannot read an empty list of grants.
-	for _, k := range op.kids {
-		k.kids = slices.DeleteFunc(k.kids, func(n *node) bool { return n.name == "AccessControlGrants" && n.absent() })
+	for _, k := range op.Kids {
+		k.Kids = slices.DeleteFunc(k.Kids, func(n *xmltree.Node) bool { return n.Name == "AccessControlGrants" && n.Absent() })
 	}
-	body, err := json.Marshal(echo{manifest.String(), op.String(), report.String(), role.String()})
+	body, err := json.Marshal(echo{manifest.Inner(), op.Inner(), report.Inner(), role.Inner()})
 	if err != nil {
 		return job.Request{}, err
 	}
@@ -52,10 +54,10 @@ func echoOf(s job.Spec) echo {
 		}
 	}
 	return echo{
-		Manifest:  manifestNode(s).String(),
-		Operation: operationNode(s).String(),
-		Report:    reportNode(s).String(),
-		RoleArn:   leaf("RoleArn", roleARN(s.Role)).String(),
+		Manifest:  manifestNode(s).Inner(),
+		Operation: operationNode(s).Inner(),
+		Report:    reportNode(s).Inner(),
+		RoleArn:   xmltree.Leaf("RoleArn", roleARN(s.Role)).Inner(),
 	}
 }
 
@@ -69,35 +71,35 @@ func name(s job.Spec, region job.Region, bucket job.Bucket, key job.Key) string 
 
 func roleARN(r job.Role) string { return "qcs::cam::uin/" + r.Account + ":roleName/" + r.Name }
 
-func manifestNode(s job.Spec) *node {
+func manifestNode(s job.Spec) *xmltree.Node {
 	m := s.Manifest
-	fields := branch("Fields")
+	fields := xmltree.Branch("Fields")
 	for _, f := range m.Fields {
-		fields.kids = append(fields.kids, leaf("member", string(f)))
+		fields.Kids = append(fields.Kids, xmltree.Leaf("member", string(f)))
 	}
 	if len(m.Fields) == 0 {
 		fields = nil
 	}
-	return branch("Manifest",
-		branch("Location",
-			leaf("ETag", m.Location.ETag),
-			leaf("ObjectArn", name(s, m.Location.Region, m.Location.Bucket, m.Location.Key)),
-			optional("ObjectVersionId", string(m.Location.Version))),
-		branch("Spec", fields, leaf("Format", string(m.Format))))
+	return xmltree.Branch("Manifest",
+		xmltree.Branch("Location",
+			xmltree.Leaf("ETag", m.Location.ETag),
+			xmltree.Leaf("ObjectArn", name(s, m.Location.Region, m.Location.Bucket, m.Location.Key)),
+			xmltree.Optional("ObjectVersionId", string(m.Location.Version))),
+		xmltree.Branch("Spec", fields, xmltree.Leaf("Format", string(m.Format))))
 }
 
-func reportNode(s job.Spec) *node {
+func reportNode(s job.Spec) *xmltree.Node {
 	r := s.Report
-	enabled := leaf("Enabled", strconv.FormatBool(r.Enabled))
+	enabled := xmltree.Leaf("Enabled", strconv.FormatBool(r.Enabled))
 	if r.Bucket == "" {
-		return branch("Report", enabled)
+		return xmltree.Branch("Report", enabled)
 	}
-	return branch("Report",
-		leaf("Bucket", name(s, r.Region, r.Bucket, "")),
+	return xmltree.Branch("Report",
+		xmltree.Leaf("Bucket", name(s, r.Region, r.Bucket, "")),
 		enabled,
-		leaf("Format", job.ReportFormat),
-		optional("Prefix", r.Prefix),
-		leaf("ReportScope", string(r.Scope)))
+		xmltree.Leaf("Format", job.ReportFormat),
+		xmltree.Optional("Prefix", r.Prefix),
+		xmltree.Leaf("ReportScope", string(r.Scope)))
 }
 
 // operationName is the name that listings show.
@@ -116,94 +118,94 @@ func operationName(op job.Operation) string {
 }
 
 // operationNode leaves out what has no name in COS; the element itself stays.
-func operationNode(s job.Spec) *node {
-	var n *node
+func operationNode(s job.Spec) *xmltree.Node {
+	var n *xmltree.Node
 	switch op := s.Operation.(type) {
 	case *operation.Copy:
 		n = copyNode(s, op)
 	case *operation.Restore:
-		n = branch(operationName(op), leaf("ExpirationInDays", strconv.Itoa(op.Days)), leaf("JobTier", op.Tier))
+		n = xmltree.Branch(operationName(op), xmltree.Leaf("ExpirationInDays", strconv.Itoa(op.Days)), xmltree.Leaf("JobTier", op.Tier))
 	case *operation.Delete:
-		n = branch(operationName(op))
+		n = xmltree.Branch(operationName(op))
 	case *operation.Tagging:
-		n = branch(operationName(op), leaf("TaggingDirective", string(op.Directive)), tagsNode("TagSet", op.Tags))
+		n = xmltree.Branch(operationName(op), xmltree.Leaf("TaggingDirective", string(op.Directive)), tagsNode("TagSet", op.Tags))
 	}
-	return branch("Operation", n)
+	return xmltree.Branch("Operation", n)
 }
 
-func copyNode(s job.Spec, c *operation.Copy) *node {
-	var prefixReplace, from, to *node
+func copyNode(s job.Spec, c *operation.Copy) *xmltree.Node {
+	var prefixReplace, from, to *xmltree.Node
 	if c.PrefixReplace {
-		prefixReplace, from, to = leaf("PrefixReplace", "true"), optional("ResourcesPrefix", c.PrefixFrom), optional("TargetKeyPrefix", c.PrefixTo)
+		prefixReplace, from, to = xmltree.Leaf("PrefixReplace", "true"), xmltree.Optional("ResourcesPrefix", c.PrefixFrom), xmltree.Optional("TargetKeyPrefix", c.PrefixTo)
 	}
-	return branch(operationName(c),
-		optional("AccessControlDirective", string(c.ACL)),
+	return xmltree.Branch(operationName(c),
+		xmltree.Optional("AccessControlDirective", string(c.ACL)),
 		grantsNode(c.Grants),
-		optional("CannedAccessControlList", c.CannedACL),
+		xmltree.Optional("CannedAccessControlList", c.CannedACL),
 		prefixReplace, from, to,
-		optional("MetadataDirective", string(c.Metadata)),
+		xmltree.Optional("MetadataDirective", string(c.Metadata)),
 		timeNode("ModifiedSinceConstraint", c.IfModifiedSince),
 		timeNode("UnModifiedSinceConstraint", c.IfUnmodifiedSince),
 		metadataNode(c.NewMetadata, c.SSE),
-		optional("TaggingDirective", string(c.Tagging)),
+		xmltree.Optional("TaggingDirective", string(c.Tagging)),
 		tagsNode("NewObjectTagging", c.NewTags),
-		optional("StorageClass", c.StorageClass),
-		leaf("TargetResource", name(s, c.TargetRegion, c.TargetBucket, "")))
+		xmltree.Optional("StorageClass", c.StorageClass),
+		xmltree.Leaf("TargetResource", name(s, c.TargetRegion, c.TargetBucket, "")))
 }
 
 // timeNode writes Unix seconds: cos-go-sdk-v5 reads these two elements as whole numbers.
-func timeNode(name string, t time.Time) *node {
+func timeNode(name string, t time.Time) *xmltree.Node {
 	if t.IsZero() {
 		return nil
 	}
-	return leaf(name, strconv.FormatInt(t.Unix(), 10))
+	return xmltree.Leaf(name, strconv.FormatInt(t.Unix(), 10))
 }
 
-func tagsNode(name string, tags []job.Tag) *node {
+func tagsNode(name string, tags []job.Tag) *xmltree.Node {
 	if len(tags) == 0 {
 		return nil
 	}
-	n := branch(name)
+	n := xmltree.Branch(name)
 	for _, t := range tags {
-		n.kids = append(n.kids, branch("COSTag", leaf("Key", t.Key), leaf("Value", t.Value)))
+		n.Kids = append(n.Kids, xmltree.Branch("COSTag", xmltree.Leaf("Key", t.Key), xmltree.Leaf("Value", t.Value)))
 	}
 	return n
 }
 
 // grantsNode leaves out grants to groups, which a COSGrant cannot name.
-func grantsNode(grants []object.Grant) *node {
-	n := branch("AccessControlGrants")
+func grantsNode(grants []object.Grant) *xmltree.Node {
+	n := xmltree.Branch("AccessControlGrants")
 	for _, g := range grants {
 		if g.Grantee.ID == "" {
 			continue
 		}
-		n.kids = append(n.kids, branch("COSGrant",
-			branch("Grantee", optional("DisplayName", g.Grantee.DisplayName), leaf("Identifier", g.Grantee.ID), leaf("TypeIdentifier", "ID")),
-			leaf("Permission", g.Permission)))
+		n.Kids = append(n.Kids, xmltree.Branch("COSGrant",
+			xmltree.Branch("Grantee", xmltree.Optional("DisplayName", g.Grantee.DisplayName), xmltree.Leaf("Identifier", g.Grantee.ID), xmltree.Leaf("TypeIdentifier", "ID")),
+			xmltree.Leaf("Permission", g.Permission)))
 	}
-	if len(n.kids) == 0 {
+	if len(n.Kids) == 0 {
 		return nil
 	}
 	return n
 }
 
-func metadataNode(m object.Metadata, sse string) *node {
-	var user *node
+func metadataNode(m object.Metadata, sse string) *xmltree.Node {
+	var user *xmltree.Node
 	if len(m.User) > 0 {
-		user = branch("UserMetadata")
+		user = xmltree.Branch("UserMetadata")
 		for _, k := range slices.Sorted(maps.Keys(m.User)) {
-			user.kids = append(user.kids, branch("member", leaf("Key", k), leaf("Value", m.User[k])))
+			user.Kids = append(user.Kids, xmltree.Branch("member", xmltree.Leaf("Key", k), xmltree.Leaf("Value", m.User[k])))
 		}
 	}
-	n := branch("NewObjectMetadata",
-		optional("CacheControl", m.CacheControl),
-		optional("ContentDisposition", m.ContentDisposition),
-		optional("ContentEncoding", m.ContentEncoding),
-		optional("ContentType", m.ContentType),
-		optional("HttpExpiresDate", m.Expires),
-		optional("SSEAlgorithm", sse),
+	n := xmltree.Branch("NewObjectMetadata",
+		xmltree.Optional("CacheControl", m.CacheControl),
+		xmltree.Optional("ContentDisposition", m.ContentDisposition),
+		xmltree.Optional("ContentEncoding", m.ContentEncoding),
+		xmltree.Optional("ContentType", m.ContentType),
+		xmltree.Optional("HttpExpiresDate", m.Expires),
+		xmltree.Optional("SSEAlgorithm", sse),
 		user)
-	if len(n.kids) == 0 {
+	if len(n.Kids) == 0 {
 		return nil
 	}
 	return n
