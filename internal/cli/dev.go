@@ -153,6 +153,7 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	}
 	d.client, err = httpwire.Open(httpwire.Options{
 		Endpoint: d.store.URL(), Region: devRegion, Credentials: static(o.accessKey, o.secretKey, ""),
+		Breaker: httpwire.NewBreaker(nil),
 	})
 	if err != nil {
 		return d, err

@@ -65,7 +65,7 @@ func (e endpoint) open(ctx context.Context, sh *shell) (*httpwire.Client, error)
 	}
 	client, err := httpwire.Open(httpwire.Options{
 		Endpoint: e.url, Dialect: e.dialect, Region: e.region, Credentials: credentials,
-		UserAgent: "drover/" + buildVersion().Version,
+		UserAgent: "drover/" + buildVersion().Version, Breaker: httpwire.NewBreaker(nil),
 	})
 	if err != nil {
 		return nil, &problem{code: exitUsage, err: err}

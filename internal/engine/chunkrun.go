@@ -12,6 +12,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
+	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/operation"
 	"github.com/drover-batch/drover/internal/report"
 )
@@ -55,6 +56,7 @@ type chunkRun struct {
 	runs    *atomic.Bool // of the job
 	entries []job.Entry
 	repeat  bool
+	halted  chan struct{} // closed when stopped is set: calls that wait for their store give up
 	ended   chan struct{} // signalled when nothing is in flight and nothing will start
 
 	mu   sync.Mutex
@@ -191,6 +193,7 @@ func (r *chunkRun) apply(ctx context.Context, i int) (o job.Outcome) {
 			o = job.FailedTask("InternalError", 0, "An internal error ended this task; the log has the details.")
 		}
 	}()
+	ctx = object.WithWait(ctx, r.halted)
 	return r.jc.op.Apply(ctx, r.jc.store, operation.Task{Entry: r.entries[i], Repeat: r.repeat})
 }
 

@@ -451,3 +451,36 @@ func TestPanicIsOneTasksOutcome(t *testing.T) {
 		t.Errorf("%+v", j.Progress)
 	}
 }
+
+func TestPauseDoesNotWaitForAStoreThatIsAway(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	var away atomic.Bool
+	away.Store(true)
+	r.store.onCopy = func(ctx context.Context, _ job.Key) error {
+		if !away.Load() {
+			return nil
+		}
+		select {
+		case <-object.WaitDone(ctx):
+			return &object.Error{Op: "Copy", Code: object.CodeConnection, Class: object.Transient, Err: object.ErrWaitEnded}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	s := r.start()
+	spec := r.spec(500)
+	id := create(t, s, spec)
+	r.store.waitCalls(t, 8)
+	if _, err := s.Pause(t.Context(), caller, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	if j := waitFor(t, s, id, status(job.Paused)); j.Progress.Done() != 0 {
+		t.Errorf("%+v: nothing has been done", j.Progress)
+	}
+	away.Store(false)
+	if _, err := s.Resume(t.Context(), caller, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, spec, waitFor(t, s, id, final), 500)
+}

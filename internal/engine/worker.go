@@ -214,7 +214,7 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 		w.turn++
 		w.served[id] = w.turn
 		w.held[id]++
-		r := &chunkRun{w: w, id: id, lease: lease, name: fmt.Sprintf("%s-%d", w.name, w.turn), ended: make(chan struct{}, 1)}
+		r := &chunkRun{w: w, id: id, lease: lease, name: fmt.Sprintf("%s-%d", w.name, w.turn), halted: make(chan struct{}), ended: make(chan struct{}, 1)}
 		w.runs = append(w.runs, r)
 		w.unstarted += w.e.o.ChunkRows // until its rows are known, so that not all is claimed at once
 		w.mu.Unlock()
@@ -279,7 +279,10 @@ func (w *worker) next() (*chunkRun, int) {
 
 // stop starts no further row of a chunk; w.mu is held.
 func (w *worker) stop(r *chunkRun) {
-	r.stopped = true
+	if !r.stopped {
+		r.stopped = true
+		close(r.halted)
+	}
 	r.signalIfIdle()
 }
 

@@ -338,7 +338,7 @@ func TestCopiesThatFail(t *testing.T) {
 		{
 			name: "no right to read the metadata", op: to(func(c *Copy) { c.Metadata, c.NewMetadata.ContentType = DirectiveAdd, "a/b" }),
 			fail: map[string][]error{"HEAD": {answer("AccessDenied", 403, "")}},
-			code: "AccessDenied", status: 403, says: "While reading the source's metadata: HTTP 403 without a message.", calls: "HEAD src/dir/a",
+			code: "AccessDenied", status: 403, says: "While reading the source's metadata: Access denied.", calls: "HEAD src/dir/a",
 		},
 		{
 			name: "no right to read the tags", op: to(func(c *Copy) { c.Tagging, c.NewTags = DirectiveAdd, many(1) }),

@@ -82,13 +82,20 @@ func said(e *object.Error) string {
 		return e.Err.Error()
 	case e.Status == 0:
 		return "No answer came."
+	case e.Code == object.CodeNoSuchKey:
+		return "The object does not exist."
+	case e.Code == object.CodeAccessDenied:
+		return "Access denied."
 	}
 	return fmt.Sprintf("HTTP %d without a message.", e.Status)
 }
 
-// unknown reports whether ctx ended before an answer came that would hold: a call that the driver would have repeated
+// unknown reports whether the wait for the store or ctx ended before an answer came that would hold: a call that the driver would have repeated
 // has had none.
 func unknown(ctx context.Context, err error) bool {
+	if errors.Is(err, object.ErrWaitEnded) {
+		return true
+	}
 	if ctx.Err() == nil {
 		return false
 	}

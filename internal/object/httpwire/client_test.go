@@ -84,31 +84,45 @@ func TestAim(t *testing.T) {
 		tls                           bool
 	}{
 		{
-			"address: by path", Options{Endpoint: "http://127.0.0.1:9000"}, object.Ref{Bucket: "b", Key: "k/a b+ü"},
+			"address: by path",
+			Options{Endpoint: "http://127.0.0.1:9000"},
+			object.Ref{Bucket: "b", Key: "k/a b+ü"},
 			"127.0.0.1:9000", "127.0.0.1:9000", "127.0.0.1", "/b/k/a%20b%2B%C3%BC", "b/k/a%20b%2B%C3%BC", false,
 		},
 		{
-			"IPv6", Options{Endpoint: "http://[::1]"}, object.Ref{Bucket: "b", Key: "k"},
+			"IPv6",
+			Options{Endpoint: "http://[::1]"},
+			object.Ref{Bucket: "b", Key: "k"},
 			"[::1]", "[::1]:80", "::1", "/b/k", "b/k", false,
 		},
 		{
-			"name: by host", Options{Endpoint: "https://s3.eu.example.com/"}, object.Ref{Bucket: "b", Key: "/k//x"},
+			"name: by host",
+			Options{Endpoint: "https://s3.eu.example.com/"},
+			object.Ref{Bucket: "b", Key: "/k//x"},
 			"b.s3.eu.example.com", "b.s3.eu.example.com:443", "b.s3.eu.example.com", "//k//x", "b//k//x", true,
 		},
 		{
-			"name with port", Options{Endpoint: "http://store.example:9000"}, object.Ref{Bucket: "b", Key: "k"},
+			"name with port",
+			Options{Endpoint: "http://store.example:9000"},
+			object.Ref{Bucket: "b", Key: "k"},
 			"b.store.example:9000", "b.store.example:9000", "b.store.example", "/k", "b/k", false,
 		},
 		{
-			"path style asked for", Options{Endpoint: "https://s3.example.com:443", PathStyle: true}, object.Ref{Bucket: "b", Key: "k"},
+			"path style asked for",
+			Options{Endpoint: "https://s3.example.com:443", PathStyle: true},
+			object.Ref{Bucket: "b", Key: "k"},
 			"s3.example.com", "s3.example.com:443", "s3.example.com", "/b/k", "b/k", true,
 		},
 		{
-			"bucket with a dot", Options{Endpoint: "https://s3.example.com"}, object.Ref{Bucket: "a.b", Key: "k", Version: "v+1"},
+			"bucket with a dot",
+			Options{Endpoint: "https://s3.example.com"},
+			object.Ref{Bucket: "a.b", Key: "k", Version: "v+1"},
 			"s3.example.com", "s3.example.com:443", "s3.example.com", "/a.b/k", "a.b/k?versionId=v%2B1", true,
 		},
 		{
-			"cos, public", Options{Dialect: COS, Region: "ap-nanjing"}, object.Ref{Bucket: "b-1", Key: "k"},
+			"cos, public",
+			Options{Dialect: COS, Region: "ap-nanjing"},
+			object.Ref{Bucket: "b-1", Key: "k"},
 			"b-1.cos.ap-nanjing.myqcloud.com", "b-1.cos.ap-nanjing.myqcloud.com:443", "b-1.cos.ap-nanjing.myqcloud.com",
 			"/k", "b-1.cos.ap-nanjing.myqcloud.com/k", true,
 		},
@@ -120,7 +134,9 @@ func TestAim(t *testing.T) {
 			"/k", "b-1.cos.r2.tencentcos.cn/k", true,
 		},
 		{
-			"cos, pinned", Options{Dialect: COS, Endpoint: "http://127.0.0.1:8601", Region: "local"}, object.Ref{Bucket: "b-1", Key: "k"},
+			"cos, pinned",
+			Options{Dialect: COS, Endpoint: "http://127.0.0.1:8601", Region: "local"},
+			object.Ref{Bucket: "b-1", Key: "k"},
 			"b-1.cos.local.myqcloud.com", "127.0.0.1:8601", "127.0.0.1", "/k", "b-1.cos.local.myqcloud.com/k", false,
 		},
 	} {

@@ -66,6 +66,13 @@ func (c *conn) bound(d time.Duration) error {
 // exchange sends rq and reads the answer's head. With an error the connection is of no further use.
 func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
 	c.begin(ctx, rq)
+	wait := c.w.t.FirstByte
+	if rq.slow {
+		wait = max(wait, c.w.t.Call)
+	}
+	if err := c.bound(max(wait, c.w.t.IO)); err != nil {
+		return nil, err
+	}
 	if err := c.send(rq); err != nil {
 		// A store may refuse a body before it has all of it. Its answer says more than the broken connection.
 		if rq.body == nil || ctx.Err() != nil || c.bound(time.Second) != nil {
@@ -77,12 +84,11 @@ func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
 		}
 		return nil, err
 	}
-	wait := c.w.t.FirstByte
-	if rq.slow {
-		wait = max(wait, c.w.t.Call)
-	}
-	if err := c.bound(wait); err != nil {
-		return nil, err
+	// One bound does for a request that goes out in one write.
+	if rq.body != nil || wait < c.w.t.IO {
+		if err := c.bound(wait); err != nil {
+			return nil, err
+		}
 	}
 	return c.receive(rq)
 }
@@ -116,9 +122,6 @@ func appendHead(b []byte, rq *request, agent string) []byte {
 const bodyBuffer = 64 << 10
 
 func (c *conn) send(rq *request) error {
-	if err := c.bound(c.w.t.IO); err != nil {
-		return err
-	}
 	c.out = appendHead(c.out[:0], rq, c.w.agent)
 	if rq.body == nil {
 		c.out = append(c.out, rq.xml...)
@@ -379,7 +382,7 @@ func (b *netBody) trailers() error {
 		if len(line) == 0 {
 			return io.EOF
 		}
-		if err := lowerNames(line); err != nil {
+		if err := checkLines(line); err != nil {
 			return err
 		}
 	}

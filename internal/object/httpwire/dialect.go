@@ -8,8 +8,7 @@ import (
 
 // dialect is what differs between the protocols in words; signatures and hosts differ in code.
 type dialect struct {
-	cos    bool
-	prefix string // of all headers of its own
+	cos bool
 
 	copySource, metaDirective, tagDirective, tagging    string
 	ifModified, ifUnmodified, ifMatch                   string
@@ -28,7 +27,7 @@ func newDialect(d Dialect) *dialect {
 		p = "x-cos-"
 	}
 	w := &dialect{
-		cos: d == COS, prefix: p,
+		cos:        d == COS,
 		copySource: p + "copy-source", metaDirective: p + "metadata-directive", tagDirective: p + "tagging-directive",
 		tagging: p + "tagging", ifModified: p + "copy-source-if-modified-since",
 		ifUnmodified: p + "copy-source-if-unmodified-since", ifMatch: p + "copy-source-if-match",

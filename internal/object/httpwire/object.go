@@ -182,7 +182,7 @@ func rangeTotal(v string) (int64, bool) {
 }
 
 // Get implements object.Reader. A body that breaks off is taken up again where it ended, as long as the object's ETag is
-// the same and each new attempt brings some of it.
+// the same and each new attempt brings some of it. The size told is -1 where a store tells none.
 func (c *Client) Get(ctx context.Context, r object.Ref, offset, length int64) (io.ReadCloser, object.Info, error) {
 	if offset < 0 {
 		return nil, object.Info{}, &object.Error{

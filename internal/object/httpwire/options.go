@@ -54,10 +54,12 @@ type Options struct {
 	PathStyle bool
 	// Credentials is asked before each attempt, so it should keep what it found. nil = unsigned calls.
 	Credentials func(ctx context.Context) (Credentials, error)
-	MaxAttempts int // of each call, the first one included; default 6
-	Timeouts    Timeouts
-	Conns       int    // idle connections kept for each host; default 256
-	UserAgent   string // default "drover"
+	MaxAttempts int // of each call, the first one included; five times as many while throttled; default 6
+	// Breaker is shared by all clients of an endpoint; nil = none, and calls to an endpoint that is away fail.
+	Breaker   *Breaker
+	Timeouts  Timeouts
+	Conns     int    // idle connections kept for each host; default 256
+	UserAgent string // default "drover"
 }
 
 // cosDomain is where Tencent's public regions live (Tencent doc page 436/6224).

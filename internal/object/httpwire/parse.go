@@ -48,7 +48,7 @@ func parseHead(b []byte) (head, error) {
 	if at == 0 {
 		at = len(b)
 	}
-	if err := lowerNames(b[at:]); err != nil {
+	if err := checkLines(b[at:]); err != nil {
 		return h, err
 	}
 	text := string(b) // all names and values are parts of this one string
@@ -60,25 +60,28 @@ func parseHead(b []byte) (head, error) {
 	h.status, h.keep, h.old = status, minor == 1, minor == 0
 	h.header = make(fields, 0, lines)
 	for rest != "" {
-		var line string
-		line, rest, _ = strings.Cut(rest, "\r\n")
-		name, value, _ := strings.Cut(line, ":")
-		value = strings.Trim(value, " \t")
-		if !validName(name) || !validValue(value) {
-			return h, malformed("a header has bytes that none may have")
+		// Names and values were looked at, and lines seen to end in CRLF.
+		line := rest
+		if i := strings.IndexByte(rest, '\n'); i >= 0 {
+			line, rest = rest[:i-1], rest[i+1:]
+		} else {
+			rest = ""
 		}
-		if name == "connection" && hasToken(value, "close") {
+		i := strings.IndexByte(line, ':')
+		f := field{line[:i], strings.Trim(line[i+1:], " \t")}
+		if f.name == "connection" && hasToken(f.value, "close") {
 			h.keep = false
 		}
-		h.header = append(h.header, field{name, value})
+		h.header = append(h.header, f)
 	}
 	return h, nil
 }
 
-// lowerNames turns the names of header lines to lower case in place, and sees to it that each line has one.
-func lowerNames(b []byte) error {
-	for len(b) > 0 {
-		i := 0
+// checkLines turns the names of header lines to lower case in place, and sees to it that each line has a name and ends in
+// CRLF (the last one may go without), and that no other control is in it.
+func checkLines(b []byte) error {
+	for i := 0; i < len(b); i++ {
+		at := i
 		for ; i < len(b) && b[i] != ':'; i++ {
 			switch c := b[i]; {
 			case 'A' <= c && c <= 'Z':
@@ -87,20 +90,19 @@ func lowerNames(b []byte) error {
 				return malformed("a header has no name, or one with odd bytes")
 			}
 		}
-		if i == 0 || i == len(b) {
+		if i == at || i == len(b) {
 			return malformed("a header has no name or no value")
 		}
-		end := bytes.IndexByte(b, '\n')
-		if end < 0 {
+		for i < len(b) && (b[i] >= ' ' && b[i] != 0x7f || b[i] == '\t') {
+			i++
+		}
+		if i == len(b) {
 			return nil
 		}
-		if b[end-1] != '\r' {
-			return malformed("a line ends without CR")
+		if b[i] != '\r' || i+2 >= len(b) || b[i+1] != '\n' {
+			return malformed("a header has bytes that none may have")
 		}
-		b = b[end+1:]
-		if len(b) == 0 {
-			return malformed("an empty line within the head")
-		}
+		i++
 	}
 	return nil
 }

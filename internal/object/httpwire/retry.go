@@ -12,6 +12,9 @@ import (
 const (
 	minBackoff = 50 * time.Millisecond
 	maxBackoff = 5 * time.Second
+	// throttledTimes is how many times the attempts a call has while its store asks for fewer calls: that is no fault of
+	// the call's.
+	throttledTimes = 5
 	// maxWait is the longest Retry-After that is waited for in here; with a longer one the caller gets the error.
 	maxWait = time.Minute
 	// skewed is by how much clocks must differ to explain an unexplained 403: stores allow 15 minutes.
@@ -25,33 +28,53 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 	}
 	rq.finish()
 	var clockSet bool
-	for n := 1; ; n++ {
+	n := 1 // attempts that count, this one included
+	for tries := 1; ; tries++ {
+		before, err := c.enter(ctx)
+		if err != nil {
+			return nil, ended(noAnswer(rq, err), err)
+		}
 		a, e := c.attempt(ctx, rq)
+		counts := c.o.Breaker == nil || ctx.Err() != nil || c.o.Breaker.note(before, e)
 		switch {
 		case e == nil:
 			return a, nil
 		case rq.unsure && slices.Contains(rq.settles, e.Code):
 			return &response{status: rq.settledStatus}, nil
 		case ctx.Err() != nil:
-			return a, ended(e, ctx)
+			return a, ended(e, ctx.Err())
 		case !clockSet && c.learnClock(rq, a, e):
 			clockSet = true
-			n--
 			continue
 		}
 		// Only an answer that refuses says that nothing was done.
 		rq.unsure = rq.unsure || e.Class == object.Transient
-		if e.Class == object.Permanent || n >= c.o.MaxAttempts || rq.once && rq.unsure {
+		most := c.o.MaxAttempts
+		if e.Class == object.Throttle {
+			most *= throttledTimes
+		}
+		if e.Class == object.Permanent || counts && n >= most || rq.once && rq.unsure {
 			return a, e
 		}
-		pause := c.pause(n)
+		pause := c.pause(tries)
 		if e.RetryAfter > maxWait {
 			return a, e
 		}
+		if counts {
+			n++
+		}
 		if err := c.sleep(ctx, max(pause, e.RetryAfter)); err != nil {
-			return a, ended(e, ctx)
+			return a, ended(e, err)
 		}
 	}
+}
+
+// enter waits while the endpoint is away.
+func (c *Client) enter(ctx context.Context) (uint64, error) {
+	if c.o.Breaker == nil {
+		return 0, nil
+	}
+	return c.o.Breaker.enter(ctx)
 }
 
 // pause is how long to wait after attempt n.
@@ -63,11 +86,11 @@ func (c *Client) pause(n int) time.Duration {
 	return c.jitter(top)
 }
 
-// ended is the error of a call whose context ended: what the last attempt met stays visible, and errors.Is finds the
-// context's error.
-func ended(e *object.Error, ctx context.Context) error {
+// ended is the error of a call that was given up: what the last attempt met stays visible, and errors.Is finds the
+// cause.
+func ended(e *object.Error, cause error) error {
 	f := *e
-	f.Class, f.Err = object.Transient, ctx.Err()
+	f.Class, f.Err = object.Transient, cause
 	return &f
 }
 
@@ -77,6 +100,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-t.C:
 		return nil
+	case <-object.WaitDone(ctx):
+		return object.ErrWaitEnded
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -30,10 +30,10 @@ func TestClassesOfAnswers(t *testing.T) {
 		class    object.Class
 		attempts int32
 	}{
-		{503, xmlErr("SlowDown"), "SlowDown", object.Throttle, 3},
-		{503, "", "ServiceUnavailable", object.Throttle, 3},
-		{429, "", "TooManyRequests", object.Throttle, 3},
-		{400, xmlErr("RequestLimitExceeded"), "RequestLimitExceeded", object.Throttle, 3},
+		{503, xmlErr("SlowDown"), "SlowDown", object.Throttle, 15},
+		{503, "", "ServiceUnavailable", object.Throttle, 15},
+		{429, "", "TooManyRequests", object.Throttle, 15},
+		{400, xmlErr("RequestLimitExceeded"), "RequestLimitExceeded", object.Throttle, 15},
 		{500, xmlErr("InternalError"), "InternalError", object.Transient, 3},
 		{500, xmlErr("Strange"), "Strange", object.Transient, 3},
 		{502, "<html>bad gateway</html>", "HTTP502", object.Transient, 3},
@@ -48,7 +48,7 @@ func TestClassesOfAnswers(t *testing.T) {
 		{501, xmlErr("NotImplemented"), "NotImplemented", object.Permanent, 1},
 		{301, xmlErr("PermanentRedirect"), "PermanentRedirect", object.Permanent, 1},
 		{200, xmlErr("InternalError"), "InternalError", object.Transient, 3},
-		{200, xmlErr("SlowDown"), "SlowDown", object.Throttle, 3},
+		{200, xmlErr("SlowDown"), "SlowDown", object.Throttle, 15},
 		{200, xmlErr("AccessDenied"), "AccessDenied", object.Permanent, 1},
 		{200, "", "InvalidResponse", object.Transient, 3},
 		{200, "<CopyObjectResult><ETag>\"e\"</ETag>", "InvalidResponse", object.Transient, 3},
