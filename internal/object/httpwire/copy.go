@@ -34,9 +34,9 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 		rq.refuse("The source of a copy must be a bucket and a key.")
 		return
 	}
-	rq.set(d.copySource, c.copySource(r.Source))
+	rq.set(d.copySource, c.copySource(r.Source, r.SourceRegion))
 	rq.setIf(d.class, r.Class)
-	rq.setIf(d.sse, r.SSE)
+	d.setSSE(rq, r.SSE, r.SSEKey)
 	rq.setIf(d.metaDirective, d.directive(r.MetadataDirective))
 	if r.MetadataDirective == object.DirectiveReplace {
 		d.setMetadata(rq, r.Meta)
@@ -55,11 +55,11 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 }
 
 // copySource is bucket/key for s3 and host/key for cos, the key encoded.
-func (c *Client) copySource(r object.Ref) string {
+func (c *Client) copySource(r object.Ref, region job.Region) string {
 	b := make([]byte, 0, 256) // on the stack for all but long keys
 	b = append(b, r.Bucket...)
 	if c.d.cos {
-		b = append(append(b, '.'), c.end.sourceSuffix...)
+		b = append(append(b, '.'), c.sourceSuffix(region)...)
 	}
 	b = append(b, '/')
 	b = appendEscaped(b, string(r.Key), true)

@@ -41,10 +41,12 @@ func (c *Client) Put(ctx context.Context, p object.PutRequest) (object.PutResult
 	rq.setBody(p.Body, p.Size)
 	c.d.setMetadata(rq, p.Meta)
 	rq.setIf(c.d.class, p.Class)
-	rq.setIf(c.d.sse, p.SSE)
+	c.d.setSSE(rq, p.SSE, p.SSEKey)
 	if len(p.Tags) > 0 {
 		rq.set(c.d.tagging, encodeTags(p.Tags))
 	}
+	rq.setIf(c.d.acl, p.CannedACL)
+	c.d.setGrants(rq, p.Grants)
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return object.PutResult{}, err
