@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"debug/buildinfo"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -78,8 +79,8 @@ func version(ctx context.Context, binary string) (string, error) {
 		return "", err
 	}
 	if strings.Contains(info.Path, "drover") {
-		out, err := exec.CommandContext(ctx, "git", "describe", "--always", "--dirty", "--exclude=*").Output()
-		return strings.TrimSpace(string(out)) + ", " + info.GoVersion, err
+		v, err := sources(ctx)
+		return v + ", " + info.GoVersion, err
 	}
 	v := info.Main.Version
 	for _, d := range info.Deps {
@@ -88,4 +89,18 @@ func version(ctx context.Context, binary string) (string, error) {
 		}
 	}
 	return v + ", " + info.GoVersion, nil
+}
+
+// sources names the last commit of the product's own sources, whatever has been committed beside them.
+func sources(ctx context.Context) (string, error) {
+	files := []string{"--", ":/cmd", ":/internal", ":/client", ":/go.mod"}
+	out, err := exec.CommandContext(ctx, "git", append([]string{"log", "-1", "--format=%h"}, files...)...).Output()
+	if err != nil {
+		return "", fmt.Errorf("ask git for the commit: %w", err)
+	}
+	v := strings.TrimSpace(string(out))
+	if exec.CommandContext(ctx, "git", append([]string{"diff", "--quiet", "HEAD"}, files...)...).Run() != nil {
+		v += " and changes"
+	}
+	return v, nil
 }
