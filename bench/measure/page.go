@@ -70,7 +70,7 @@ func (a axis) table(s *strings.Builder, m measured) {
 	for _, name := range slices.Sorted(maps.Keys(m.Versions)) {
 		fmt.Fprintf(s, "; %s %s", name, m.Versions[name])
 	}
-	s.WriteString(".\n")
+	fmt.Fprintf(s, "; load of the machine when runs began: %s.\n", spread(m.Runs, "%.0f", func(r result) float64 { return r.Load }))
 	if a.note != "" {
 		s.WriteString(a.note + "\n")
 	}

@@ -80,8 +80,7 @@ func (a *answerer) answer(r request) []byte {
 	s := a.s
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.err > 0 && a.random() < s.err || s.limit > 0 && !s.admit(a.now) {
-		s.calls["503"]++
+	if a.throttles() {
 		if r.method[0] == 'H' {
 			return a.slowHead
 		}
@@ -126,4 +125,14 @@ func (a *answerer) kind(r request, query []byte) (string, []byte) {
 		return "gettagging", a.tags
 	}
 	return "get", append(bytes.Clone(a.head), make([]byte, a.s.size)...)
+}
+
+// throttles reports whether an object call is refused, and counts it then. The lock is held.
+func (a *answerer) throttles() bool {
+	s := a.s
+	if s.err > 0 && a.random() < s.err || s.limit > 0 && !s.admit(a.now) {
+		s.calls["503"]++
+		return true
+	}
+	return false
 }

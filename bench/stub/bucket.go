@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -21,6 +22,9 @@ func (a *answerer) bucket(r request, path, query []byte) []byte {
 	if name == "__stats" {
 		body := a.s.stats(v.Has("reset"))
 		return append([]byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "+strconv.Itoa(len(body))+"\r\n\r\n"), body...)
+	}
+	if r.method[0] == 'P' && v.Has("delete") {
+		return a.deleteMany(name, r.payload)
 	}
 	a.s.mu.Lock()
 	a.s.calls["list"]++
@@ -89,4 +93,29 @@ func (a *answerer) list(bucket string, v url.Values) string {
 	}
 	s.WriteString(`</ListBucketResult>`)
 	return s.String()
+}
+
+// deleteMany is DeleteObjects: one object call, which counts as a delete of each key that it names.
+func (a *answerer) deleteMany(bucket string, body []byte) []byte {
+	s := a.s
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if a.throttles() {
+		return a.slow
+	}
+	s.note(a.now, "deletemany", nil, nil)
+	var out strings.Builder
+	out.WriteString(`<DeleteResult` + xmlns + `>`)
+	for {
+		_, rest, ok := bytes.Cut(body, []byte("<Key>"))
+		if !ok {
+			break
+		}
+		var key []byte
+		key, body, _ = bytes.Cut(rest, []byte("</Key>"))
+		s.deleted.add(append([]byte(bucket+"/"), key...))
+		fmt.Fprintf(&out, "<Deleted><Key>%s</Key></Deleted>", key)
+	}
+	out.WriteString(`</DeleteResult>`)
+	return a.make("200 OK", "", out.String())
 }

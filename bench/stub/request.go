@@ -7,7 +7,8 @@ import "bytes"
 // request is the head of one request; its slices alias the connection's buffer.
 type request struct {
 	method, path []byte
-	body         int
+	payload      []byte // unless it is chunked
+	body         int    // its length
 	chunked      bool
 	copies       bool // it names a copy source
 	expects      bool // 100-continue
@@ -49,6 +50,7 @@ func parse(b []byte) (r request, size int, ok bool) {
 	if len(b) < size+r.body {
 		return r, 0, true
 	}
+	r.payload = b[size : size+r.body]
 	return r, size + r.body, true
 }
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -50,8 +51,13 @@ func TestCallsAreCountedByKey(t *testing.T) {
 		}
 	}
 	get(t, a, "DELETE /dst/k/000000001 HTTP/1.1")
+	const body = "<Delete><Object><Key>k/000000002</Key></Object><Object><Key>k/000000003</Key></Object></Delete>"
+	r, _, ok := parse([]byte("POST /dst?delete= HTTP/1.1\r\ncontent-length: " + strconv.Itoa(len(body)) + "\r\n\r\n" + body))
+	if ans := string(a.answer(r)); !ok || !strings.Contains(ans, "<Deleted><Key>k/000000003</Key></Deleted>") {
+		t.Fatal(ans)
+	}
 	got := string(a.s.stats(false))
-	for _, want := range []string{`"copy":5`, `"delete":1`, `"written":{"distinct":3,"repeated":2}`, `"deleted":{"distinct":1,"repeated":0}`} {
+	for _, want := range []string{`"copy":5`, `"delete":1`, `"written":{"distinct":3,"repeated":2}`, `"deletemany":1`, `"deleted":{"distinct":3,"repeated":0}`} {
 		if !strings.Contains(got, want) {
 			t.Errorf("stats lack %s: %s", want, got)
 		}
