@@ -69,13 +69,14 @@ func BenchmarkScan(b *testing.B) {
 	answer := []byte(copyAnswer)
 	at := bytes.Index(answer, []byte("\r\n\r\n")) + 4
 	head := make([]byte, at)
+	f := make(fields, 0, 16)
 	b.ReportAllocs()
 	for b.Loop() {
 		copy(head, answer)
-		if _, err := parseHead(head); err != nil {
+		if _, err := parseHead(head, f); err != nil {
 			b.Fatal(err)
 		}
-		if _, ok := scanCopyResult(answer[at:]); !ok {
+		if _, _, _, ok := scanCopyResult(answer[at:]); !ok {
 			b.Fatal("not scanned")
 		}
 	}

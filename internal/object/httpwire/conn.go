@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -21,12 +22,19 @@ type conn struct {
 	r, n int
 	out  []byte
 
-	ctx   context.Context
-	stop  func() bool // lets go of ctx
-	until time.Time   // no call goes on past it; zero = none
-	heard bool        // some of an answer to the present call came
-	spent bool        // not to be used again
-	since time.Time   // idle since
+	ctx      context.Context
+	until    time.Time // the present call does not go on past it; zero = none
+	deadline time.Time // that nc has
+	heard    bool      // some of an answer to the present call came
+
+	// One watch over a context serves all calls that follow each other under it, or under contexts that end with it.
+	done  <-chan struct{} // of the context that is watched; nil = none
+	stop  func() bool     // ends the watch
+	watch uint64          // its number
+	call  atomic.Uint64   // the number of the watch that a call under way is under; 0 = none
+
+	spent bool      // not to be used again
+	since time.Time // idle since
 }
 
 // aLongTimeAgo makes pending reads and writes end.
@@ -34,32 +42,66 @@ var aLongTimeAgo = time.Unix(1, 0)
 
 // begin takes over a call's context and bounds.
 func (c *conn) begin(ctx context.Context, rq *request) {
-	c.ctx, c.stop, c.heard, c.until = ctx, nil, false, time.Time{}
+	c.ctx, c.heard, c.until = ctx, false, time.Time{}
 	if !rq.stream && rq.body == nil {
 		c.until = c.w.now().Add(c.w.t.Call)
 	}
-	if ctx.Done() != nil {
-		c.stop = context.AfterFunc(ctx, func() { _ = c.nc.SetDeadline(aLongTimeAgo) })
+	if done := ctx.Done(); done != c.done || c.watch == 0 {
+		c.observe(ctx, done)
 	}
+	c.call.Store(c.watch)
 }
 
-// end lets go of the context and reports whether it left the connection alone.
+// observe makes the end of ctx interrupt calls, instead of the end of what was watched before.
+func (c *conn) observe(ctx context.Context, done <-chan struct{}) {
+	c.unobserve()
+	c.done = done
+	c.watch++
+	if done == nil {
+		return
+	}
+	watch := c.watch
+	c.stop = context.AfterFunc(ctx, func() {
+		if c.call.Load() == watch {
+			_ = c.nc.SetDeadline(aLongTimeAgo)
+		}
+	})
+}
+
+// unobserve ends the watch. Where the context has just ended, its function may still come: it finds another watch, or no
+// call.
+func (c *conn) unobserve() {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.done, c.stop = nil, nil
+}
+
+// end lets go of the call's context and reports whether it left the connection alone.
 func (c *conn) end() bool {
-	ok := c.stop == nil || c.stop()
-	c.ctx, c.stop = nil, nil
+	c.call.Store(0)
+	// In this order: the function of a context that ends after this line finds no call.
+	ok := c.ctx.Err() == nil
+	c.ctx = nil
 	return ok
 }
 
-// bound sets the deadline of what comes next.
+// bound sets the deadline of what comes next, which is kept to within an eighth of the time.
 func (c *conn) bound(d time.Duration) error {
-	at := c.w.now().Add(d)
-	if !c.until.IsZero() && c.until.Before(at) {
-		at = c.until
+	now := c.w.now()
+	if !c.until.IsZero() {
+		d = min(d, c.until.Sub(now))
 	}
-	if err := c.nc.SetDeadline(at); err != nil {
-		return err
+	// To set a deadline takes as long as to sign a call: where the one that is set is not too early and not much too late,
+	// it stays.
+	if at := now.Add(d); c.deadline.Before(at) || c.deadline.After(at.Add(d/8)) {
+		at = at.Add(d / 8)
+		if err := c.nc.SetDeadline(at); err != nil {
+			return err
+		}
+		c.deadline = at
 	}
-	// A context that ended before the line above had its deadline replaced.
+	// A context that ended before the lines above had its deadline replaced.
 	return c.ctx.Err()
 }
 
@@ -162,10 +204,17 @@ func (c *conn) receive(rq *request) (*response, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, err := parseHead(raw)
+		a := &rq.answer
+		a.reset()
+		if rq.keeps {
+			a.text = nil
+		}
+		a.text = append(a.text, raw...)
+		h, err := parseHead(a.text, a.header)
 		if err != nil {
 			return nil, err
 		}
+		a.header = h.header
 		switch {
 		case h.status == 101:
 			return nil, malformed("it changes the protocol")
@@ -176,7 +225,7 @@ func (c *conn) receive(rq *request) (*response, error) {
 		if err != nil {
 			return nil, err
 		}
-		a := &response{status: h.status, header: h.header, size: max(size, -1)}
+		a.status, a.size = h.status, max(size, -1)
 		a.net = netBody{c: c, left: size, keep: h.keep && size != untilClose && !c.spent}
 		a.body = &a.net
 		if size == 0 {
@@ -382,7 +431,7 @@ func (b *netBody) trailers() error {
 		if len(line) == 0 {
 			return io.EOF
 		}
-		if err := checkLines(line); err != nil {
+		if _, err := parseField(line); err != nil {
 			return err
 		}
 	}
@@ -420,4 +469,8 @@ func (b *netBody) Close() error {
 	return nil
 }
 
-func (c *conn) drop() { _ = c.nc.Close() }
+// drop closes a connection that nobody uses.
+func (c *conn) drop() {
+	c.unobserve()
+	_ = c.nc.Close()
+}

@@ -34,7 +34,9 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 		rq.refuse("The source of a copy must be a bucket and a key.")
 		return
 	}
-	rq.set(d.copySource, c.copySource(r.Source))
+	at := len(rq.text.b)
+	rq.text.b = c.appendCopySource(rq.text.b, r.Source)
+	rq.set(d.copySource, rq.text.since(at))
 	rq.setIf(d.class, r.Class)
 	rq.setIf(d.sse, r.SSE)
 	rq.setIf(d.metaDirective, d.directive(r.MetadataDirective))
@@ -47,16 +49,21 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 	}
 	rq.setIf(d.acl, r.CannedACL)
 	d.setGrants(rq, r.Grants)
-	rq.setIf(d.ifModified, httpTime(r.IfModifiedSince))
-	rq.setIf(d.ifUnmodified, httpTime(r.IfUnmodifiedSince))
+	if !r.IfModifiedSince.IsZero() {
+		rq.set(d.ifModified, rq.text.date(r.IfModifiedSince))
+	}
+	if !r.IfUnmodifiedSince.IsZero() {
+		rq.set(d.ifUnmodified, rq.text.date(r.IfUnmodifiedSince))
+	}
 	if r.IfMatch != "" {
-		rq.set(d.ifMatch, `"`+r.IfMatch+`"`)
+		rq.set(d.ifMatch, rq.text.join(`"`, r.IfMatch, `"`))
 	}
 }
 
 // copySource is bucket/key for s3 and host/key for cos, the key encoded.
-func (c *Client) copySource(r object.Ref) string {
-	b := make([]byte, 0, 256) // on the stack for all but long keys
+func (c *Client) copySource(r object.Ref) string { return string(c.appendCopySource(nil, r)) }
+
+func (c *Client) appendCopySource(b []byte, r object.Ref) []byte {
 	b = append(b, r.Bucket...)
 	if c.d.cos {
 		b = append(append(b, '.'), c.end.sourceSuffix...)
@@ -67,12 +74,13 @@ func (c *Client) copySource(r object.Ref) string {
 		b = append(b, "?versionId="...)
 		b = appendEscaped(b, string(r.Version), false)
 	}
-	return string(b)
+	return b
 }
 
 // checkCopy reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
 func (c *Client) checkCopy(rq *request, a *response) *object.Error {
-	r, ok := scanCopyResult(a.data)
+	etag, version, modified, ok := scanCopyResult(a.data)
+	r := object.CopyResult{HTTPStatus: a.status, LastModified: modified}
 	if !ok {
 		var x xmlCopyResult
 		err := xml.Unmarshal(a.data, &x)
@@ -82,13 +90,13 @@ func (c *Client) checkCopy(rq *request, a *response) *object.Error {
 		case err != nil || x.XMLName.Local != "CopyObjectResult" || x.ETag == "":
 			return badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
 		}
-		r.ETag, r.Version = unquote(x.ETag), job.Version(x.VersionID)
-		r.LastModified = parseXMLTime(x.LastModified)
+		etag, version, r.LastModified = unquote(x.ETag), x.VersionID, parseXMLTime(x.LastModified)
 	}
-	if v := c.d.versionOf(a); v != "" {
-		r.Version = v
+	if v := a.header.get(c.d.version); v != "" {
+		version = v
 	}
-	r.HTTPStatus = a.status
+	etag, version = cloned(etag, version)
+	r.ETag, r.Version = etag, job.Version(version)
 	a.copied = r
 	return nil
 }
@@ -100,32 +108,31 @@ type xmlCopyResult struct {
 	VersionID    string `xml:"VersionId"`
 }
 
-// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one.
-func scanCopyResult(body []byte) (object.CopyResult, bool) {
-	var r object.CopyResult
+// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one. The
+// strings are parts of body.
+func scanCopyResult(body []byte) (etag, version string, modified time.Time, ok bool) {
 	b := bytes.TrimSpace(body)
 	if bytes.HasPrefix(b, []byte("<?xml ")) {
 		_, rest, ok := bytes.Cut(b, []byte("?>"))
 		if !ok {
-			return r, false
+			return "", "", modified, false
 		}
 		b = bytes.TrimSpace(rest)
 	}
-	b, ok := bytes.CutPrefix(b, []byte("<CopyObjectResult"))
+	b, ok = bytes.CutPrefix(b, []byte("<CopyObjectResult"))
 	if !ok || len(b) == 0 || b[0] != '>' && b[0] != ' ' {
-		return r, false
+		return "", "", modified, false
 	}
 	if b, ok = bytes.CutSuffix(b, []byte("</CopyObjectResult>")); !ok || bytes.Contains(b, []byte("<!")) {
-		return r, false
+		return "", "", modified, false
 	}
-	etag, ok := element(b, "<ETag>", "</ETag>")
+	tag, ok := element(b, "<ETag>", "</ETag>")
 	if !ok {
-		return r, false
+		return "", "", modified, false
 	}
-	modified, _ := element(b, "<LastModified>", "</LastModified>")
-	version, _ := element(b, "<VersionId>", "</VersionId>")
-	r.ETag, r.LastModified, r.Version = string(etag), parseXMLTime(string(modified)), job.Version(version)
-	return r, r.ETag != ""
+	when, _ := element(b, "<LastModified>", "</LastModified>")
+	v, _ := element(b, "<VersionId>", "</VersionId>")
+	return view(tag), view(v), parseXMLTime(view(when)), len(tag) > 0
 }
 
 // quotes are the ways that XML writers put a quote.

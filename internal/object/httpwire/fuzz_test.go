@@ -90,8 +90,7 @@ type cannedConn struct {
 	r io.Reader
 }
 
-func (c *cannedConn) Read(p []byte) (int, error)    { return c.r.Read(p) }
-func (*cannedConn) Write(p []byte) (int, error)     { return len(p), nil }
-func (*cannedConn) Close() error                    { return nil }
-func (*cannedConn) SetDeadline(time.Time) error     { return nil }
-func (*cannedConn) SetReadDeadline(time.Time) error { return nil }
+func (c *cannedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+func (*cannedConn) Write(p []byte) (int, error)  { return len(p), nil }
+func (*cannedConn) Close() error                 { return nil }
+func (*cannedConn) SetDeadline(time.Time) error  { return nil }

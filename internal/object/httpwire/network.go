@@ -153,7 +153,8 @@ func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
 // quiet reports whether an idle connection is open and has nothing to say. What it had said would be taken for the
 // answer to the next call.
 func (c *conn) quiet() bool {
-	if c.nc.SetReadDeadline(time.Now().Add(glance)) != nil {
+	c.deadline = time.Time{}
+	if c.nc.SetDeadline(time.Now().Add(glance)) != nil {
 		return false
 	}
 	var b [1]byte

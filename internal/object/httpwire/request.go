@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,7 @@ type request struct {
 	op     string
 	method string
 	tls    bool
+	place  *place // of the bucket
 	addr   string // host:port to connect to
 	server string // the name that a TLS certificate must be for
 	host   string // Host header
@@ -45,6 +47,10 @@ type request struct {
 	target string // path?query as sent
 	header fields // without host, content-length and what signing adds
 	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
+
+	text   text     // of what follows and precedes
+	built  int      // how much of it belongs to all attempts
+	answer response // to the present attempt
 
 	xml   []byte        // a body in memory
 	body  io.ReadSeeker // or one to be streamed
@@ -57,6 +63,7 @@ type request struct {
 	check func(c *Client, rq *request, a *response) *object.Error
 
 	stream bool // leave a good answer's body to the caller
+	keeps  bool // what the answer's headers say leaves the call: give it memory of its own
 	slow   bool // the answer may come only when the work is done
 	unsure bool // an attempt had no answer, and may have been carried out
 	// once forbids a repeat after an attempt that may have been carried out.
@@ -68,12 +75,14 @@ type request struct {
 	err *object.Error // why it cannot be sent
 }
 
-// reset makes the request ready for another call. Its slices stay, and nothing of what they held.
+// reset makes the request ready for another call. Its memory stays, and nothing of what it held can be reached.
 func (rq *request) reset() {
-	clear(rq.header[:cap(rq.header)])
-	clear(rq.out[:cap(rq.out)])
-	clear(rq.query[:cap(rq.query)])
-	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0]}
+	clear(rq.header)
+	clear(rq.out)
+	clear(rq.query)
+	rq.text.reset()
+	rq.answer.reset()
+	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0], text: rq.text, answer: rq.answer}
 }
 
 // refuse keeps the first reason why the request cannot be sent.
@@ -88,7 +97,7 @@ func (rq *request) refuse(format string, args ...any) {
 
 // set adds a header. Blanks around the value are dropped, as the wire does not keep them.
 func (rq *request) set(name, value string) {
-	value = strings.Trim(value, " \t")
+	value = trim(value)
 	if !validName(name) {
 		rq.refuse("%q cannot be the name of a header: use letters, digits and hyphens.", name)
 	}
@@ -105,7 +114,9 @@ func (rq *request) setXML(body []byte) {
 	sum := md5.Sum(body)
 	rq.xml, rq.size = body, int64(len(body))
 	rq.set("content-type", "application/xml")
-	rq.set("content-md5", base64.StdEncoding.EncodeToString(sum[:]))
+	at := len(rq.text.b)
+	rq.text.b = base64.StdEncoding.AppendEncode(rq.text.b, sum[:])
+	rq.set("content-md5", rq.text.since(at))
 }
 
 // setBody gives the request a body that is streamed, and reads it once for its MD5.
@@ -130,6 +141,13 @@ func (rq *request) setBody(body io.ReadSeeker, size int64) {
 	rq.set("content-md5", base64.StdEncoding.EncodeToString(h.Sum(nil)))
 }
 
+// length is the body's, as a header has it.
+func (rq *request) length() string {
+	at := len(rq.text.b)
+	rq.text.b = strconv.AppendInt(rq.text.b, rq.size, 10)
+	return rq.text.since(at)
+}
+
 // rewind makes the body ready for another attempt.
 func (rq *request) rewind() error {
 	if rq.body == nil {
@@ -139,18 +157,23 @@ func (rq *request) rewind() error {
 	return err
 }
 
-// finish sorts the parameters and builds the target.
+// finish sorts the parameters and builds the target. Then the request is ready for its attempts.
 func (rq *request) finish() {
-	slices.SortFunc(rq.query, func(a, b param) int {
+	sortParams(rq.query)
+	rq.target = rq.path
+	if len(rq.query) > 0 {
+		at := len(rq.text.b)
+		rq.text.b = append(append(rq.text.b, rq.path...), '?')
+		rq.text.b = appendQuery(rq.text.b, rq.query)
+		rq.target = rq.text.since(at)
+	}
+	rq.built = len(rq.text.b)
+}
+
+func sortParams(query []param) {
+	slices.SortFunc(query, func(a, b param) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
-	rq.target = rq.path
-	if len(rq.query) == 0 {
-		return
-	}
-	b := append(make([]byte, 0, 256), rq.path...) // on the stack for all but long keys
-	b = appendQuery(append(b, '?'), rq.query)
-	rq.target = string(b)
 }
 
 // appendQuery writes parameters in their order, as SigV4's canonical query does.
@@ -179,17 +202,6 @@ func appendEscaped(b []byte, s string, keepSlash bool) []byte {
 		}
 	}
 	return b
-}
-
-// escapePath encodes a path; most need nothing of it.
-func escapePath(s string) string {
-	for i := range len(s) {
-		if c := s[i]; !unreserved[c] && c != '/' {
-			b := make([]byte, 0, 256) // on the stack for all but long keys
-			return string(appendEscaped(b, s, true))
-		}
-	}
-	return s
 }
 
 // unreserved are RFC 3986's bytes that are never encoded.

@@ -152,6 +152,7 @@ func (c *Client) sign(ctx context.Context, rq *request) *object.Error {
 	if !validValue(cred.AccessKey) || !validValue(cred.SessionToken) {
 		return noCredentials(rq, errUnsendable)
 	}
+	rq.text.b = rq.text.b[:rq.built] // what the last attempt was signed with
 	s := c.signers.Get().(signer)
 	s.sign(rq, cred, rq.signed)
 	c.signers.Put(s)

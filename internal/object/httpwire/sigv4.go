@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"hash"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -29,14 +28,12 @@ type v4 struct {
 	stamp  string // of second: 20060102T150405Z
 	scope  string // <day>/<region>/s3/aws4_request
 
-	sum   hash.Hash
 	buf   []byte
 	names []byte // of the signed headers, joined
-	hex   [64]byte
 }
 
 func newV4(region string) *v4 {
-	return &v4{region: region, sum: sha256.New(), buf: make([]byte, 0, 2048)}
+	return &v4{region: region, buf: make([]byte, 0, 2048)}
 }
 
 // sign appends the signature's headers to rq. Streamed bodies are covered by their signed Content-MD5 instead of a
@@ -49,20 +46,22 @@ func (s *v4) sign(rq *request, c Credentials, now time.Time) {
 		payload = unsignedPayload
 	case len(rq.xml) > 0:
 		sum := sha256.Sum256(rq.xml)
-		payload = hex.EncodeToString(sum[:])
+		at := len(rq.text.b)
+		rq.text.b = hex.AppendEncode(rq.text.b, sum[:])
+		payload = rq.text.since(at)
 	}
 	rq.out = append(rq.out[:0], rq.header...)
 	rq.out = append(rq.out,
 		field{"host", rq.host}, field{"x-amz-content-sha256", payload}, field{"x-amz-date", s.stamp})
 	if rq.size > 0 {
-		rq.out = append(rq.out, field{"content-length", strconv.FormatInt(rq.size, 10)})
+		rq.out = append(rq.out, field{"content-length", rq.length()})
 	}
 	if c.SessionToken != "" {
 		rq.out = append(rq.out, field{"x-amz-security-token", c.SessionToken})
 	}
 	sortFields(rq.out)
 	s.canonical(rq, payload)
-	rq.out = append(rq.out, field{"authorization", s.authorization(c.AccessKey)})
+	rq.out = append(rq.out, field{"authorization", s.authorization(rq, c.AccessKey)})
 }
 
 // prepare makes the key of the day, and the second's time stamp.
@@ -111,34 +110,29 @@ func (s *v4) canonical(rq *request, payload string) {
 }
 
 // authorization signs the canonical request in s.buf.
-func (s *v4) authorization(accessKey string) string {
-	s.sum.Reset()
-	s.sum.Write(s.buf)
+func (s *v4) authorization(rq *request, accessKey string) string {
+	sum := sha256.Sum256(s.buf)
 	b := s.buf[:0]
 	b = append(b, v4Algorithm+"\n"...)
 	b = append(b, s.stamp...)
 	b = append(b, '\n')
 	b = append(b, s.scope...)
 	b = append(b, '\n')
-	at := len(b)
-	b = s.sum.Sum(b)
-	hex.Encode(s.hex[:], b[at:])
-	b = append(b[:at], s.hex[:]...)
+	b = hex.AppendEncode(b, sum[:])
 	s.key.Reset()
 	s.key.Write(b)
-	at = len(b)
-	b = s.key.Sum(b)
-	hex.Encode(s.hex[:], b[at:])
-	b = append(b[:0], v4Algorithm+" Credential="...)
+	s.buf = s.key.Sum(b[:0])
+
+	at := len(rq.text.b)
+	b = append(rq.text.b, v4Algorithm+" Credential="...)
 	b = append(b, accessKey...)
 	b = append(b, '/')
 	b = append(b, s.scope...)
 	b = append(b, ", SignedHeaders="...)
 	b = append(b, s.names...)
 	b = append(b, ", Signature="...)
-	b = append(b, s.hex[:]...)
-	s.buf = b
-	return string(b)
+	rq.text.b = hex.AppendEncode(b, s.buf)
+	return rq.text.since(at)
 }
 
 // appendSqueezed writes a value with runs of blanks as one.
