@@ -41,10 +41,10 @@ type conn struct {
 var aLongTimeAgo = time.Unix(1, 0)
 
 // begin takes over a call's context and bounds.
-func (c *conn) begin(ctx context.Context, rq *request) {
+func (c *conn) begin(ctx context.Context, rq *request, now time.Time) {
 	c.ctx, c.heard, c.until = ctx, false, time.Time{}
 	if !rq.stream && rq.body == nil {
-		c.until = c.w.now().Add(c.w.t.Call)
+		c.until = now.Add(c.w.t.Call)
 	}
 	if done := ctx.Done(); done != c.done || c.watch == 0 {
 		c.observe(ctx, done)
@@ -87,8 +87,9 @@ func (c *conn) end() bool {
 }
 
 // bound sets the deadline of what comes next, which is kept to within an eighth of the time.
-func (c *conn) bound(d time.Duration) error {
-	now := c.w.now()
+func (c *conn) bound(d time.Duration) error { return c.boundFrom(c.w.now(), d) }
+
+func (c *conn) boundFrom(now time.Time, d time.Duration) error {
 	if !c.until.IsZero() {
 		d = min(d, c.until.Sub(now))
 	}
@@ -107,12 +108,13 @@ func (c *conn) bound(d time.Duration) error {
 
 // exchange sends rq and reads the answer's head. With an error the connection is of no further use.
 func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
-	c.begin(ctx, rq)
+	now := c.w.now()
+	c.begin(ctx, rq, now)
 	wait := c.w.t.FirstByte
 	if rq.slow {
 		wait = max(wait, c.w.t.Call)
 	}
-	if err := c.bound(max(wait, c.w.t.IO)); err != nil {
+	if err := c.boundFrom(now, max(wait, c.w.t.IO)); err != nil {
 		return nil, err
 	}
 	if err := c.send(rq); err != nil {
@@ -240,8 +242,8 @@ func (c *conn) receive(rq *request) (*response, error) {
 func (c *conn) readHead() ([]byte, error) {
 	from := 0
 	for {
-		if i := bytes.Index(c.buf[c.r+from:c.n], []byte("\r\n\r\n")); i >= 0 {
-			raw := c.buf[c.r : c.r+from+i+4]
+		if i := headEnd(c.buf[c.r+from : c.n]); i >= 0 {
+			raw := c.buf[c.r : c.r+from+i]
 			c.r += len(raw)
 			return raw, nil
 		}
@@ -249,12 +251,27 @@ func (c *conn) readHead() ([]byte, error) {
 		if have > maxHead {
 			return nil, malformed("its head is too long")
 		}
-		from = max(0, have-3)
+		from = max(0, have-2)
 		if err := c.fill(); err != nil {
 			if err == io.EOF && c.heard {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
+		}
+	}
+}
+
+// headEnd says where the first empty line ends; < 0 = there is none yet. Whether the lines before it are good is not its
+// business.
+func headEnd(b []byte) int {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+		if at+1 < len(b) && b[at] == '\r' && b[at+1] == '\n' {
+			return at + 2
 		}
 	}
 }

@@ -120,39 +120,61 @@ func scanCopyResult(body []byte) (etag, version string, modified time.Time, ok b
 		b = bytes.TrimSpace(rest)
 	}
 	b, ok = bytes.CutPrefix(b, []byte("<CopyObjectResult"))
-	if !ok || len(b) == 0 || b[0] != '>' && b[0] != ' ' {
+	end := bytes.IndexByte(b, '>')
+	if !ok || end < 0 || end > 0 && (b[0] != ' ' || b[end-1] == '/') {
 		return "", "", modified, false
 	}
-	if b, ok = bytes.CutSuffix(b, []byte("</CopyObjectResult>")); !ok || bytes.Contains(b, []byte("<!")) {
-		return "", "", modified, false
+	for b = b[end+1:]; ; {
+		b = bytes.TrimLeft(b, " \r\n\t")
+		if bytes.Equal(b, []byte("</CopyObjectResult>")) {
+			return etag, version, modified, etag != ""
+		}
+		var name, text string
+		if name, text, b, ok = cutElement(b); !ok {
+			return "", "", modified, false
+		}
+		switch name {
+		case "ETag":
+			etag = text
+		case "VersionId":
+			version = text
+		case "LastModified":
+			modified = parseXMLTime(text)
+		}
 	}
-	tag, ok := element(b, "<ETag>", "</ETag>")
-	if !ok {
-		return "", "", modified, false
-	}
-	when, _ := element(b, "<LastModified>", "</LastModified>")
-	v, _ := element(b, "<VersionId>", "</VersionId>")
-	return view(tag), view(v), parseXMLTime(view(when)), len(tag) > 0
 }
+
+// cutElement takes <name>text</name> from the front of b: an element without attributes that holds plain text, of which
+// it gives what quotes may stand around. It says false for all else.
+func cutElement(b []byte) (name, text string, rest []byte, ok bool) {
+	end := bytes.IndexByte(b, '>')
+	if end < 2 || b[0] != '<' || b[end-1] == '/' || !letter(b[1]) {
+		return "", "", nil, false
+	}
+	tag, b := b[1:end], b[end+1:]
+	end = bytes.IndexByte(b, '<')
+	if end < 0 {
+		return "", "", nil, false
+	}
+	value, b := b[:end], b[end:]
+	if len(b) < len(tag)+3 || b[1] != '/' || !bytes.Equal(b[2:2+len(tag)], tag) || b[2+len(tag)] != '>' {
+		return "", "", nil, false
+	}
+	if len(value) > 0 && (value[0] == '"' || value[0] == '&') {
+		for _, q := range quotes {
+			value = bytes.TrimSuffix(bytes.TrimPrefix(value, q), q)
+		}
+	}
+	if bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value, '"') >= 0 {
+		return "", "", nil, false
+	}
+	return view(tag), view(value), b[len(tag)+3:], true
+}
+
+func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // quotes are the ways that XML writers put a quote.
 var quotes = [][]byte{[]byte(`"`), []byte("&quot;"), []byte("&#34;")}
-
-// element finds an element's text, without quotes around it; false when it is not there or is more than plain text.
-func element(b []byte, open, end string) ([]byte, bool) {
-	_, b, ok := bytes.Cut(b, []byte(open))
-	if !ok {
-		return nil, false
-	}
-	text, _, ok := bytes.Cut(b, []byte(end))
-	if !ok {
-		return nil, false
-	}
-	for _, q := range quotes {
-		text = bytes.TrimSuffix(bytes.TrimPrefix(text, q), q)
-	}
-	return text, !bytes.ContainsAny(text, `<&"`)
-}
 
 func parseXMLTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -29,7 +30,7 @@ type network struct {
 	now    func() time.Time
 
 	mu     sync.Mutex
-	idle   map[poolKey][]*conn // the last used at the end
+	idle   map[poolKey]*idle
 	pruned time.Time
 	closed bool
 }
@@ -40,9 +41,12 @@ type poolKey struct {
 	server string // "" without TLS
 }
 
+// idle are connections that wait for a call, the last used at the end.
+type idle struct{ conns []*conn }
+
 func newNetwork(o Options) *network {
 	return &network{
-		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, now: time.Now, idle: map[poolKey][]*conn{},
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, now: time.Now, idle: map[poolKey]*idle{},
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 	}
 }
@@ -52,8 +56,8 @@ func (w *network) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	for _, cs := range w.idle {
-		for _, c := range cs {
+	for _, p := range w.idle {
+		for _, c := range p.conns {
 			c.drop()
 		}
 	}
@@ -107,18 +111,14 @@ func sendable(rq *request) error {
 	default:
 		return errors.New("its method is not known")
 	}
-	for i := range len(rq.target) {
-		if c := rq.target[i]; c <= ' ' || c >= 0x7f {
-			return errors.New("its target has bytes that must be encoded")
-		}
+	if !printable(rq.target) {
+		return errors.New("its target has bytes that must be encoded")
 	}
 	if rq.target == "" || rq.target[0] != '/' {
 		return errors.New("its target is no path")
 	}
-	for i := range len(rq.host) {
-		if c := rq.host[i]; c <= ' ' || c >= 0x7f || c == '/' || c == '@' || c == '?' || c == '#' || c == '\\' {
-			return errors.New("its host is no host")
-		}
+	if !printable(rq.host) || strings.ContainsAny(rq.host, "/@?#\\") {
+		return errors.New("its host is no host")
 	}
 	if rq.host == "" {
 		return errors.New("it has no host")
@@ -135,13 +135,14 @@ func sendable(rq *request) error {
 func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
 	for {
 		w.mu.Lock()
-		cs := w.idle[key]
-		if len(cs) == 0 {
+		p := w.idle[key]
+		if p == nil || len(p.conns) == 0 {
 			w.mu.Unlock()
 			return w.dial(ctx, key)
 		}
-		c := cs[len(cs)-1]
-		w.idle[key] = cs[:len(cs)-1]
+		last := len(p.conns) - 1
+		c := p.conns[last]
+		p.conns[last], p.conns = nil, p.conns[:last]
 		w.mu.Unlock()
 		if rest := w.now().Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
 			return c, nil
@@ -175,11 +176,16 @@ func (w *network) put(c *conn) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || len(w.idle[c.key]) >= w.most {
+	p := w.idle[c.key]
+	if w.closed || p != nil && len(p.conns) >= w.most {
 		c.drop()
 		return
 	}
-	w.idle[c.key] = append(w.idle[c.key], c)
+	if p == nil {
+		p = &idle{}
+		w.idle[c.key] = p
+	}
+	p.conns = append(p.conns, c)
 	if c.since.Sub(w.pruned) > idleFor {
 		w.prune(c.since)
 	}
@@ -188,18 +194,16 @@ func (w *network) put(c *conn) {
 // prune closes what has been idle for too long. The lock is held.
 func (w *network) prune(now time.Time) {
 	w.pruned = now
-	for key, cs := range w.idle {
-		cs = slices.DeleteFunc(cs, func(c *conn) bool {
+	for key, p := range w.idle {
+		p.conns = slices.DeleteFunc(p.conns, func(c *conn) bool {
 			old := now.Sub(c.since) > idleFor
 			if old {
 				c.drop()
 			}
 			return old
 		})
-		if len(cs) == 0 {
+		if len(p.conns) == 0 {
 			delete(w.idle, key)
-		} else {
-			w.idle[key] = cs
 		}
 	}
 }

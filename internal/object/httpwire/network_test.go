@@ -399,8 +399,8 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, cs := range c.wire.idle {
-		for _, conn := range cs {
+	for _, p := range c.wire.idle {
+		for _, conn := range p.conns {
 			if !conn.quiet() {
 				t.Error("an idle TLS connection is taken for a talking one")
 			}
@@ -459,7 +459,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 		t.Cleanup(func() { b.Close() })
 		w.put(&conn{w: w, nc: a, key: poolKey{addr: "x"}})
 	}
-	if n := len(w.idle[poolKey{addr: "x"}]); n != 2 {
+	if n := len(w.idle[poolKey{addr: "x"}].conns); n != 2 {
 		t.Errorf("%d idle", n)
 	}
 }

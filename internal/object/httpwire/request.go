@@ -226,13 +226,55 @@ func validName(s string) bool {
 	return s != ""
 }
 
+// validValue reports whether a header can carry s: no controls but tabs.
 func validValue(s string) bool {
-	for i := range len(s) {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if hasControl(word(s, i)) {
+			break
+		}
+	}
+	for ; i < len(s); i++ {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}
 	return true
+}
+
+// printable reports whether s has only ASCII's visible characters.
+func printable(s string) bool {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if w := word(s, i); w&highBits != 0 || hasControl(w) || hasZero(w^0x20*eachByte) {
+			break
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Eight bytes are looked at as one word: a call has some 1,500 bytes to look at.
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x80 * eachByte
+)
+
+func word(s string, i int) uint64 {
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// hasZero reports whether a byte of w is zero.
+func hasZero(w uint64) bool { return (w-eachByte) & ^w & highBits != 0 }
+
+// hasControl reports whether a byte of w is below 0x20, or 0x7f.
+func hasControl(w uint64) bool {
+	return (w-0x20*eachByte) & ^w & highBits != 0 || hasZero(w^0x7f*eachByte)
 }
 
 // encodeTags writes tags as the tagging header has them: k=v&k2=v2, percent-encoded.

@@ -137,7 +137,7 @@ func (s *v4) authorization(rq *request, accessKey string) string {
 
 // appendSqueezed writes a value with runs of blanks as one.
 func appendSqueezed(b []byte, v string) []byte {
-	if !strings.Contains(v, "  ") {
+	if strings.IndexByte(v, ' ') < 0 {
 		return append(b, v...)
 	}
 	for i := range len(v) {
