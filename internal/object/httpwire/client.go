@@ -56,7 +56,7 @@ func Open(o Options) (*Client, error) {
 	c.requests.New = func() any {
 		return &request{
 			header: make(fields, 0, 8), out: make(fields, 0, 16), query: make([]param, 0, 4),
-			text: text{make([]byte, 0, 1<<10)},
+			text: text{make([]byte, 0, 2<<10)},
 		}
 	}
 	c.signers.New = func() any { return signer(newV4(string(o.Region))) }

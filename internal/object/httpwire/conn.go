@@ -20,7 +20,7 @@ type conn struct {
 
 	buf  []byte // what was read and not yet taken is buf[r:n]
 	r, n int
-	out  []byte
+	out  []byte // for parts of streamed bodies
 
 	ctx      context.Context
 	until    time.Time // the present call does not go on past it; zero = none
@@ -106,9 +106,8 @@ func (c *conn) boundFrom(now time.Time, d time.Duration) error {
 	return c.ctx.Err()
 }
 
-// exchange sends rq and reads the answer's head. With an error the connection is of no further use.
-func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
-	now := c.w.now()
+// exchange sends rq and reads the answer's head; now is about when it begins. With an error the connection is of no further use.
+func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*response, error) {
 	c.begin(ctx, rq, now)
 	wait := c.w.t.FirstByte
 	if rq.slow {
@@ -137,7 +136,37 @@ func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
 	return c.receive(rq)
 }
 
-// appendHead writes a request's head. The caller has checked that nothing in it ends a line.
+// compose writes what goes out: the head, and a body that is in memory.
+func (rq *request) compose(agent string) error {
+	at := len(rq.text.b)
+	rq.text.b = appendHead(rq.text.b, rq, agent)
+	// Each header was looked at when it was set. This is the last door: a line more than the headers are would be a header,
+	// or a whole request, that nobody meant.
+	lines := len(rq.out) + headLines
+	for _, f := range rq.out {
+		if f.name == "host" || f.name == "content-length" {
+			lines--
+		}
+	}
+	if rq.hasLength() {
+		lines++
+	}
+	head := rq.text.b[at:]
+	if bytes.Count(head, []byte("\n")) != lines || bytes.Count(head, []byte("\r")) != lines {
+		return errors.New("it has a header that no line can carry")
+	}
+	rq.text.b = append(rq.text.b, rq.xml...)
+	rq.wire = rq.text.b[at:]
+	return nil
+}
+
+// headLines are those of every head: the request line, host, user-agent and the empty one.
+const headLines = 4
+
+// hasLength reports whether the request says how long its body is.
+func (rq *request) hasLength() bool { return rq.size > 0 || rq.method == "PUT" || rq.method == "POST" }
+
+// appendHead writes a request's head.
 func appendHead(b []byte, rq *request, agent string) []byte {
 	b = append(b, rq.method...)
 	b = append(b, ' ')
@@ -155,7 +184,7 @@ func appendHead(b []byte, rq *request, agent string) []byte {
 		b = append(b, ": "...)
 		b = append(b, f.value...)
 	}
-	if rq.size > 0 || rq.method == "PUT" || rq.method == "POST" {
+	if rq.hasLength() {
 		b = append(b, "\r\ncontent-length: "...)
 		b = strconv.AppendInt(b, rq.size, 10)
 	}
@@ -166,12 +195,11 @@ func appendHead(b []byte, rq *request, agent string) []byte {
 const bodyBuffer = 64 << 10
 
 func (c *conn) send(rq *request) error {
-	c.out = appendHead(c.out[:0], rq, c.w.agent)
 	if rq.body == nil {
-		c.out = append(c.out, rq.xml...)
-		_, err := c.nc.Write(c.out)
+		_, err := c.nc.Write(rq.wire)
 		return err
 	}
+	c.out = append(c.out[:0], rq.wire...)
 	left := rq.size
 	for {
 		room := min(left, int64(bodyBuffer))

@@ -125,7 +125,9 @@ func scanCopyResult(body []byte) (etag, version string, modified time.Time, ok b
 		return "", "", modified, false
 	}
 	for b = b[end+1:]; ; {
-		b = bytes.TrimLeft(b, " \r\n\t")
+		for len(b) > 0 && (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') {
+			b = b[1:]
+		}
 		if bytes.Equal(b, []byte("</CopyObjectResult>")) {
 			return etag, version, modified, etag != ""
 		}

@@ -60,7 +60,7 @@ func FuzzAnswer(f *testing.F) {
 func hearAnswer(raw []byte, method string) (*response, string, error) {
 	w := newNetwork(Options{Timeouts: Timeouts{}.withDefaults()})
 	c := &conn{w: w, nc: &cannedConn{r: bytes.NewReader(raw)}}
-	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h"})
+	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h"}, time.Now())
 	if err != nil {
 		return nil, "", err
 	}

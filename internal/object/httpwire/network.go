@@ -65,17 +65,21 @@ func (w *network) close() {
 }
 
 func (w *network) exchange(ctx context.Context, rq *request) (*response, error) {
-	if err := sendable(rq); err != nil {
+	err := sendable(rq)
+	if err == nil {
+		err = rq.compose(w.agent)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
 	}
 	key := poolKey{addr: rq.addr}
 	if rq.tls {
 		key.server = rq.server
 	}
-	c, err := w.take(ctx, key)
+	c, now, err := w.take(ctx, key)
 	for err == nil {
 		var a *response
-		if a, err = c.exchange(ctx, rq); err == nil {
+		if a, err = c.exchange(ctx, rq, now); err == nil {
 			return a, nil
 		}
 		c.end()
@@ -86,6 +90,7 @@ func (w *network) exchange(ctx context.Context, rq *request) (*response, error) 
 		rq.unsure = true
 		if err = rq.rewind(); err == nil {
 			c, err = w.dial(ctx, key)
+			now = w.now()
 		}
 	}
 	if cause := ctx.Err(); cause != nil {
@@ -123,29 +128,26 @@ func sendable(rq *request) error {
 	if rq.host == "" {
 		return errors.New("it has no host")
 	}
-	for _, f := range rq.out {
-		if !validName(f.name) || !validValue(f.value) {
-			return errors.New("it has a header that no line can carry")
-		}
-	}
 	return nil
 }
 
-// take gives an idle connection, or a new one.
-func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
+// take gives an idle connection, or a new one, and the time.
+func (w *network) take(ctx context.Context, key poolKey) (*conn, time.Time, error) {
 	for {
 		w.mu.Lock()
 		p := w.idle[key]
 		if p == nil || len(p.conns) == 0 {
 			w.mu.Unlock()
-			return w.dial(ctx, key)
+			c, err := w.dial(ctx, key)
+			return c, w.now(), err
 		}
 		last := len(p.conns) - 1
 		c := p.conns[last]
 		p.conns[last], p.conns = nil, p.conns[:last]
 		w.mu.Unlock()
-		if rest := w.now().Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
-			return c, nil
+		now := w.now()
+		if rest := now.Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
+			return c, now, nil
 		}
 		c.drop()
 	}

@@ -48,7 +48,8 @@ type request struct {
 	header fields // without host, content-length and what signing adds
 	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
 
-	text   text     // of what follows and precedes
+	text   text     // memory of all strings but the caller's
+	wire   []byte   // the present attempt as it is sent, but for a streamed body
 	built  int      // how much of it belongs to all attempts
 	answer response // to the present attempt
 

@@ -50,9 +50,9 @@ func (s *v4) sign(rq *request, c Credentials, now time.Time) {
 		rq.text.b = hex.AppendEncode(rq.text.b, sum[:])
 		payload = rq.text.since(at)
 	}
-	rq.out = append(rq.out[:0], rq.header...)
-	rq.out = append(rq.out,
-		field{"host", rq.host}, field{"x-amz-content-sha256", payload}, field{"x-amz-date", s.stamp})
+	// About in their order, so that little is left to sort.
+	rq.out = append(rq.out[:0], field{"host", rq.host}, field{"x-amz-content-sha256", payload})
+	rq.out = append(append(rq.out, rq.header...), field{"x-amz-date", s.stamp})
 	if rq.size > 0 {
 		rq.out = append(rq.out, field{"content-length", rq.length()})
 	}
