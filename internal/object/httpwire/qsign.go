@@ -58,7 +58,10 @@ func (s *qsign) prepare(secret string, start, end int64) {
 
 // authorization signs all of rq.out.
 func (s *qsign) authorization(rq *request, accessKey string) string {
-	b := append(s.buf[:0], strings.ToLower(rq.method)...)
+	b := s.buf[:0]
+	for i := range len(rq.method) {
+		b = append(b, lower[rq.method[i]])
+	}
 	b = append(b, '\n')
 	b = append(b, rq.plain...)
 	b = append(b, '\n')

@@ -83,6 +83,9 @@ func (rq *request) reset() {
 	clear(rq.query)
 	rq.text.reset()
 	rq.answer.reset()
+	if rq.keeps {
+		rq.answer.text = nil // it is the caller's now
+	}
 	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0], text: rq.text, answer: rq.answer}
 }
 
