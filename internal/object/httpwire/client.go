@@ -48,8 +48,12 @@ func Open(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
+	wire := newNetwork(o)
+	if wire.tls.RootCAs, err = trusted(o.CAFile); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
+	}
 	c := &Client{
-		o: o, d: newDialect(o.Dialect), end: end, wire: newNetwork(o),
+		o: o, d: newDialect(o.Dialect), end: end, wire: wire,
 		now: time.Now, sleep: sleep, jitter: rand.N[time.Duration],
 	}
 	c.places.locate = c.locate
@@ -112,8 +116,8 @@ func (c *Client) aim(rq *request, b job.Bucket, k job.Key) {
 		rq.refuse("%q cannot be a bucket's name: use letters, digits, hyphens, dots and underscores.", bounded(string(b), maxCode))
 		return
 	}
-	rq.place = p
-	rq.host, rq.addr, rq.server = p.host, p.addr, p.server
+	rq.bucket = b
+	rq.aimAt(p)
 	rq.plain = p.dir
 	switch {
 	case k != "":

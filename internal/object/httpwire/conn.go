@@ -35,6 +35,7 @@ type conn struct {
 
 	spent bool      // not to be used again
 	since time.Time // idle since
+	old   time.Time // from then on not kept
 }
 
 // aLongTimeAgo makes pending reads and writes end.

@@ -139,9 +139,10 @@ func noAnswer(rq *request, err error) *object.Error {
 		cert  *tls.CertificateVerificationError
 		plain tls.RecordHeaderError
 		host  x509.HostnameError
+		proxy *proxyError
 	)
 	if errors.As(err, &cert) || errors.As(err, &plain) || errors.As(err, &host) ||
-		errors.Is(err, errUnsendable) || errors.Is(err, errTooLong) {
+		errors.As(err, &proxy) && proxy.permanent || errors.Is(err, errUnsendable) || errors.Is(err, errTooLong) {
 		class = object.Permanent
 	}
 	return &object.Error{Op: rq.op, Code: object.CodeConnection, Class: class, Message: "The store gave no answer.", Err: err}

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -17,9 +19,12 @@ const (
 	doubtAfter = time.Second      // then an idle connection is looked at before it is used
 	glance     = 100 * time.Microsecond
 	bufferSize = 4 << 10
+	// renewAfter is when a connection makes room for another, which may go to an address that its host has gained, and not
+	// to one that it has lost. Connections that were made together are not renewed together.
+	renewAfter, renewSpread = 5 * time.Minute, time.Minute
 )
 
-// network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined, no proxy.
+// network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined.
 // It is safe for concurrent use.
 type network struct {
 	t      Timeouts
@@ -27,6 +32,8 @@ type network struct {
 	most   int // idle connections kept for each key
 	tls    *tls.Config
 	dialer net.Dialer
+	proxy  func(addr string) (*url.URL, error)
+	hosts  *hosts
 	now    func() time.Time
 
 	mu     sync.Mutex
@@ -45,10 +52,15 @@ type poolKey struct {
 type idle struct{ conns []*conn }
 
 func newNetwork(o Options) *network {
-	return &network{
-		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, now: time.Now, idle: map[poolKey]*idle{},
+	w := &network{
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, idle: map[poolKey]*idle{},
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 	}
+	w.hosts = &hosts{known: map[string]*addresses{}, now: func() time.Time { return w.now() }}
+	w.hosts.lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	}
+	return w
 }
 
 // close closes idle connections; those in use are closed when their calls end.
@@ -179,7 +191,7 @@ func (w *network) put(c *conn) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	p := w.idle[c.key]
-	if w.closed || p != nil && len(p.conns) >= w.most {
+	if w.closed || !c.since.Before(c.old) || p != nil && len(p.conns) >= w.most {
 		c.drop()
 		return
 	}
@@ -208,25 +220,4 @@ func (w *network) prune(now time.Time) {
 			delete(w.idle, key)
 		}
 	}
-}
-
-// dial connects anew.
-func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
-	dctx, cancel := context.WithTimeout(ctx, w.t.Dial)
-	defer cancel()
-	nc, err := w.dialer.DialContext(dctx, "tcp", key.addr)
-	if err != nil {
-		return nil, err
-	}
-	if key.server != "" {
-		cfg := w.tls.Clone()
-		cfg.ServerName = key.server
-		tc := tls.Client(nc, cfg)
-		if err := tc.HandshakeContext(dctx); err != nil {
-			nc.Close()
-			return nil, err
-		}
-		nc = tc
-	}
-	return &conn{w: w, key: key, nc: nc, buf: make([]byte, bufferSize)}, nil
 }

@@ -491,7 +491,7 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	for range 5 {
 		a, b := net.Pipe()
 		t.Cleanup(func() { b.Close() })
-		w.put(&conn{w: w, nc: a, key: poolKey{addr: "x"}})
+		w.put(&conn{w: w, nc: a, key: poolKey{addr: "x"}, old: time.Now().Add(time.Hour)})
 	}
 	if n := len(w.idle[poolKey{addr: "x"}].conns); n != 2 {
 		t.Errorf("%d idle", n)

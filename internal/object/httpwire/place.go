@@ -15,6 +15,7 @@ type place struct {
 	dir    string // of the path, before the key: "/" or "/bucket/"
 	addr   string // host:port to connect to
 	server string // the name that a TLS certificate must be for
+	region string // of the signature's scope; "" = the client's
 }
 
 // maxPlaces bounds the buckets whose places are kept. Those of others are made anew for each call.
@@ -50,13 +51,19 @@ func (s *places) learn(b job.Bucket, p *place) {
 	defer s.mu.Unlock()
 	m := map[job.Bucket]*place{}
 	if old := s.known.Load(); old != nil {
-		if len(*old) >= maxPlaces {
+		if _, ok := (*old)[b]; !ok && len(*old) >= maxPlaces {
 			return
 		}
 		m = maps.Clone(*old)
 	}
 	m[b] = p
 	s.known.Store(&m)
+}
+
+// aimAt sets where the call goes.
+func (rq *request) aimAt(p *place) {
+	rq.place = p
+	rq.host, rq.addr, rq.server = p.host, p.addr, p.server
 }
 
 // locate works out a bucket's place.

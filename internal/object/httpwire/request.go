@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 )
 
@@ -37,6 +38,7 @@ type request struct {
 	op     string
 	method string
 	tls    bool
+	bucket job.Bucket
 	place  *place // of the bucket
 	addr   string // host:port to connect to
 	server string // the name that a TLS certificate must be for

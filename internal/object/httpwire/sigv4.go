@@ -19,10 +19,11 @@ const (
 // v4 signs by Signature Version 4 for service s3 (AWS S3 API, "Authenticating requests: using the Authorization
 // header"). It keeps the day's key. Owned by one goroutine at a time.
 type v4 struct {
-	region string
+	region string // where the request names none
 
 	secret string
 	day    string
+	place  string    // the key's region
 	key    hash.Hash // HMAC under the day's key
 	second int64
 	stamp  string // of second: 20060102T150405Z
@@ -39,7 +40,11 @@ func newV4(region string) *v4 {
 // sign appends the signature's headers to rq. Streamed bodies are covered by their signed Content-MD5 instead of a
 // payload hash, so that they need not be read a third time.
 func (s *v4) sign(rq *request, c Credentials, now time.Time) {
-	s.prepare(c.SecretKey, now.UTC())
+	region := s.region
+	if rq.place != nil && rq.place.region != "" {
+		region = rq.place.region
+	}
+	s.prepare(c.SecretKey, region, now.UTC())
 	payload := emptyHash
 	switch {
 	case rq.body != nil:
@@ -65,15 +70,15 @@ func (s *v4) sign(rq *request, c Credentials, now time.Time) {
 }
 
 // prepare makes the key of the day, and the second's time stamp.
-func (s *v4) prepare(secret string, now time.Time) {
+func (s *v4) prepare(secret, region string, now time.Time) {
 	if sec := now.Unix(); sec != s.second || s.stamp == "" {
 		s.second, s.stamp = sec, now.Format("20060102T150405Z")
 	}
-	if day := s.stamp[:8]; day != s.day || secret != s.secret || s.key == nil {
-		s.day, s.secret = day, secret
-		s.scope = day + "/" + s.region + "/s3/aws4_request"
+	if day := s.stamp[:8]; day != s.day || region != s.place || secret != s.secret || s.key == nil {
+		s.day, s.place, s.secret = day, region, secret
+		s.scope = day + "/" + region + "/s3/aws4_request"
 		key := []byte("AWS4" + secret)
-		for _, part := range []string{day, s.region, "s3", "aws4_request"} {
+		for _, part := range []string{day, region, "s3", "aws4_request"} {
 			m := hmac.New(sha256.New, key)
 			m.Write([]byte(part))
 			key = m.Sum(nil)
