@@ -159,11 +159,16 @@ func (d *dialect) setACLBody(rq *request, acl *object.ACL) {
 	rq.setXML(b.Bytes())
 }
 
-// decode makes a check that parses the answer's body into x, anew for each attempt.
+// decode makes a check that parses the answer's body into x, anew for each attempt. A body that holds an error is that
+// error, whatever the status.
 func decode[T any](x *T) func(c *Client, rq *request, a *response) *object.Error {
-	return func(_ *Client, rq *request, a *response) *object.Error {
+	return func(c *Client, rq *request, a *response) *object.Error {
 		*x = *new(T)
 		if err := xml.Unmarshal(a.data, x); err != nil {
+			var root struct{ XMLName xml.Name }
+			if xml.Unmarshal(a.data, &root) == nil && root.XMLName.Local == "Error" {
+				return c.failure(rq, a, a.data)
+			}
 			e := badAnswer(rq, a, "The store's answer does not parse.")
 			e.Err = err
 			return e
