@@ -125,7 +125,7 @@ func (s *server) putManifest(bucket, name, source string, keys []string) string 
 	s.t.Helper()
 	var b bytes.Buffer
 	for _, k := range keys {
-		fmt.Fprintf(&b, "%s,%s\n", source, url.PathEscape(k))
+		fmt.Fprintf(&b, "%s,%s\n", source, strings.ReplaceAll(url.PathEscape(k), "+", "%2B")) // the same under both rules of +
 	}
 	out, err := s.s3().PutObject(s.t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: &name, Body: bytes.NewReader(b.Bytes())})
 	if err != nil {

@@ -18,8 +18,8 @@ func ParseID(s string) (job.ID, error) {
 }
 
 // ParseRole reads a role's name in either spelling, qcs::cam::uin/<uin>:roleName/<name> (Tencent Cloud 436/33781) or
-// arn:aws:iam::<account>:role/[<path>/]<name> (AWS S3 API). The ARN is kept as written. Its error is InvalidArgument
-// with the given field.
+// arn:aws:iam::<account>:role/[<path>/]<name> (AWS S3 API; arn:aws-cn in China). The ARN is kept as written. Its error is
+// InvalidArgument with the given field.
 func ParseRole(field, arn string) (job.Role, error) {
 	if rest, ok := strings.CutPrefix(arn, "qcs::cam::uin/"); ok {
 		account, name, ok := strings.Cut(rest, ":roleName/")
@@ -27,7 +27,11 @@ func ParseRole(field, arn string) (job.Role, error) {
 			return job.Role{ARN: arn, Account: account, Name: name}, nil
 		}
 	}
-	if rest, ok := strings.CutPrefix(arn, "arn:aws:iam::"); ok {
+	for _, partition := range []string{"arn:aws:iam::", "arn:aws-cn:iam::"} {
+		rest, ok := strings.CutPrefix(arn, partition)
+		if !ok {
+			continue
+		}
 		account, path, ok := strings.Cut(rest, ":role/")
 		name := path[strings.LastIndexByte(path, '/')+1:]
 		if ok && account != "" && name != "" && !strings.ContainsAny(account+path, ":") {

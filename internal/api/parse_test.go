@@ -32,6 +32,8 @@ func TestParseRole(t *testing.T) {
 		{"qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole", "100000000001", "COSBatch_QcsRole"},
 		{"arn:aws:iam::100000000001:role/COSBatch_QcsRole", "100000000001", "COSBatch_QcsRole"},
 		{"arn:aws:iam::1:role/service-role/batch", "1", "batch"},
+		{"arn:aws-cn:iam::1:role/batch", "1", "batch"},
+		{"arn:aws-us:iam::1:role/batch", "", ""},
 		{"", "", ""},
 		{"COSBatch_QcsRole", "", ""},
 		{"qcs::cam::uin/:roleName/x", "", ""},

@@ -51,7 +51,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		return nil, fmt.Errorf("open the state in %s: %w", o.dir, err)
 	}
 	e, err := engine.New(engine.Options{
-		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
+		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency, Alone: true,
 	})
 	if err != nil {
 		return nil, errors.Join(err, c.Close())

@@ -13,6 +13,7 @@ import (
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api/coscontrol"
 	"github.com/drover-batch/drover/internal/api/rest"
+	"github.com/drover-batch/drover/internal/api/s3control"
 
 	"github.com/drover-batch/drover/internal/job"
 )
@@ -25,7 +26,7 @@ type server struct {
 	err   error
 }
 
-// startServer listens and serves the COS XML and JSON APIs of a node for dev's one principal.
+// startServer listens and serves the COS XML, S3 Control and JSON APIs of a node for dev's one principal.
 func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
 	verifier := access.NewVerifier(access.Static(access.Principal{
 		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
@@ -34,6 +35,9 @@ func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
 	xml := coscontrol.New(n.jobs, verifier, coscontrol.Options{DefaultRegion: devRegion, Logger: o.logger})
 	mux.Handle("/jobs", xml)
 	mux.Handle("/jobs/", xml)
+	mux.Handle("/v20180820/", s3control.New(n.jobs, verifier, s3control.Options{
+		DefaultRegion: devRegion, Known: func(r job.Region) bool { return r == devRegion }, Logger: o.logger,
+	}))
 	mux.Handle("/api/v1/", rest.New(n.jobs, verifier, rest.Options{DefaultRegion: devRegion, Logger: o.logger}))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {

@@ -90,11 +90,11 @@ func (s *shell) table(header []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// foreign makes text that others wrote (keys, messages of stores) fit to print: quoted on a terminal and wherever it
-// holds what is not printable.
+// foreign makes text that others wrote (keys, messages of stores) fit to print: quoted wherever it holds what a terminal
+// would act on or cannot show. Plain names stay as they are, so that they can be copied.
 func (s *shell) foreign(text string) string {
 	quoted := strconv.Quote(text)
-	if s.outTTY || quoted != `"`+text+`"` {
+	if quoted != `"`+text+`"` {
 		return quoted
 	}
 	return text

@@ -185,16 +185,49 @@ func (r *chunkRun) loadFailed(ctx context.Context, err error) {
 	}
 }
 
-// apply works on one row; a panic is that row's outcome.
-func (r *chunkRun) apply(ctx context.Context, i int) (o job.Outcome) {
+// apply works on some rows.
+func (r *chunkRun) apply(ctx context.Context, rows []int) {
+	ctx = object.WithWait(ctx, r.halted)
+	if len(rows) == 1 {
+		r.finish(rows[0], r.applyOne(ctx, rows[0]))
+		return
+	}
+	for i, o := range r.applyAll(ctx, rows) {
+		r.finish(rows[i], o)
+	}
+}
+
+// applyOne works on one row; a panic is that row's outcome.
+func (r *chunkRun) applyOne(ctx context.Context, i int) (o job.Outcome) {
 	defer func() {
 		if p := recover(); p != nil {
-			r.w.log.Error("operation panicked", "job", r.id, "row", r.entries[i].Row, "panic", p, "stack", string(debug.Stack()))
-			o = job.FailedTask("InternalError", 0, "An internal error ended this task; the log has the details.")
+			o = r.panicked(i, p)
 		}
 	}()
-	ctx = object.WithWait(ctx, r.halted)
 	return r.jc.op.Apply(ctx, r.jc.store, operation.Task{Entry: r.entries[i], Repeat: r.repeat})
+}
+
+// applyAll works on several rows by one call; after a panic they are worked on one by one.
+func (r *chunkRun) applyAll(ctx context.Context, rows []int) (out []job.Outcome) {
+	defer func() {
+		if p := recover(); p != nil {
+			r.panicked(rows[0], p)
+			out = make([]job.Outcome, len(rows))
+			for i, row := range rows {
+				out[i] = r.applyOne(ctx, row)
+			}
+		}
+	}()
+	tasks := make([]operation.Task, len(rows))
+	for i, row := range rows {
+		tasks[i] = operation.Task{Entry: r.entries[row], Repeat: r.repeat}
+	}
+	return r.jc.op.(operation.Batcher).ApplyAll(ctx, r.jc.store, tasks)
+}
+
+func (r *chunkRun) panicked(i int, p any) job.Outcome {
+	r.w.log.Error("operation panicked", "job", r.id, "row", r.entries[i].Row, "panic", p, "stack", string(debug.Stack()))
+	return job.FailedTask("InternalError", 0, "An internal error ended this task; the log has the details.")
 }
 
 // finish notes a row's outcome; the zero outcome leaves the row undone.

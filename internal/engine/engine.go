@@ -29,6 +29,9 @@ type Options struct {
 	Drain time.Duration
 	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
 	LeaseTerm time.Duration
+	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
+	// lock: then nothing that an earlier process held can still run.
+	Alone bool
 	// Now is the clock of records and events. Default time.Now.
 	Now func() time.Time
 }
@@ -37,6 +40,7 @@ type Options struct {
 type Engine struct {
 	o      Options
 	log    *slog.Logger
+	node   string // of this process, new with each start
 	ix     *index
 	ready  chan struct{}
 	queued chan struct{} // a chunk was queued
@@ -72,7 +76,7 @@ func New(o Options) (*Engine, error) {
 		o.Now = func() time.Time { return time.Now().UTC() }
 	}
 	return &Engine{
-		o: o, log: o.Logger, ix: newIndex(), ready: make(chan struct{}),
+		o: o, log: o.Logger, node: string(job.NewID()), ix: newIndex(), ready: make(chan struct{}),
 		queued: make(chan struct{}, 1), claimed: make(chan struct{}),
 	}, nil
 }
@@ -109,6 +113,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return newWorker(e).run(wctx)
 	})
 	g.Go(func() error { return e.leadAll(gctx) })
+	g.Go(func() error { return e.beat(gctx) })
 	g.Go(func() error { return e.housekeeping(gctx) })
 	return g.Wait()
 }
@@ -131,7 +136,27 @@ func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
 	return fmt.Errorf("watch %s: %w", b, err)
 }
 
-// leadAll keeps a leader for each open job and the admissions up to date.
+// beat says every beatEvery that this node is there to lead. When it ends, others take its jobs over at once.
+func (e *Engine) beat(ctx context.Context) error {
+	for {
+		if _, err := e.o.Carrier.Put(ctx, Live, nodeKey(e.node), nil); err != nil && ctx.Err() == nil {
+			e.log.Warn("write the node's heartbeat", "err", err)
+		}
+		select {
+		case <-time.After(beatEvery):
+		case <-ctx.Done():
+			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+			defer cancel()
+			if err := e.o.Carrier.Delete(end, Live, nodeKey(e.node)); err != nil {
+				e.log.Debug("end the node's heartbeat", "err", err)
+			}
+			return nil
+		}
+	}
+}
+
+// leadAll keeps a leader for each open job that this node leads or no live node does, and the admissions up to date.
+// Several nodes may try to take a job at once; the compare-and-swap of its state admits one.
 func (e *Engine) leadAll(ctx context.Context) error {
 	select {
 	case <-e.ready:
@@ -141,23 +166,35 @@ func (e *Engine) leadAll(ctx context.Context) error {
 	var leaders sync.WaitGroup
 	defer leaders.Wait()
 	led := map[job.ID]bool{}
+	ended := make(chan job.ID)
+	retry := time.NewTicker(beatEvery) // a take-over that another node has won, and lost again
+	defer retry.Stop()
 	for {
 		changed := e.ix.wait()
 		e.ix.reschedule(e.o.MaxActive)
-		open := e.ix.openIDs()
-		for id := range open {
+		for id := range e.ix.ledBy(e.node) {
 			if !led[id] {
 				led[id] = true
-				leaders.Go(func() { e.lead(ctx, id) })
-			}
-		}
-		for id := range led {
-			if !open[id] {
-				delete(led, id)
+				leaders.Go(func() {
+					e.lead(ctx, id)
+					select {
+					case ended <- id:
+					case <-ctx.Done():
+					}
+				})
 			}
 		}
 		select {
 		case <-changed:
+		case id := <-ended:
+			delete(led, id)
+			select { // a job that was not to be led is not asked for again at once
+			case <-changed:
+			case <-retry.C:
+			case <-ctx.Done():
+				return nil
+			}
+		case <-retry.C:
 		case <-ctx.Done():
 			return nil
 		}
@@ -180,7 +217,7 @@ func (e *Engine) housekeeping(ctx context.Context) error {
 	}
 }
 
-// forget removes a finished job's record and its token.
+// forget removes a finished job's record, its tags and its token.
 func (e *Engine) forget(ctx context.Context, id job.ID) error {
 	r, err := e.o.Carrier.Get(ctx, Done, doneKey(id))
 	if errors.Is(err, ErrNotFound) {
@@ -194,6 +231,9 @@ func (e *Engine) forget(ctx context.Context, id job.ID) error {
 		return err
 	}
 	if err := e.o.Carrier.Delete(ctx, Done, doneKey(id)); err != nil {
+		return err
+	}
+	if err := e.o.Carrier.Delete(ctx, Jobs, tagsKey(id)); err != nil {
 		return err
 	}
 	return e.o.Carrier.Delete(ctx, Jobs, tokenKey(d.Job.Spec.Account, d.Job.Spec.Token))

@@ -33,6 +33,7 @@ type fakeStore struct {
 	mu           sync.Mutex
 	copies       map[job.Key]int
 	total        int
+	order        []job.Key // the copies' keys as they came
 	inFlight     int
 	onCopy       func(ctx context.Context, k job.Key) error
 	buckets      map[job.Bucket]object.BucketInfo
@@ -65,6 +66,7 @@ func (s *fakeStore) Copy(ctx context.Context, c object.CopyRequest) (object.Copy
 	s.mu.Lock()
 	s.copies[c.Source.Key]++
 	s.total++
+	s.order = append(s.order, c.Key)
 	s.inFlight++
 	f := s.onCopy
 	close(s.arrived)
@@ -159,7 +161,7 @@ func (r *rig) start() *engine.Service {
 		ec = r.wrap(c)
 	}
 	o := engine.Options{
-		Carrier: ec, Stores: stores{r.store}, Dir: filepath.Join(r.dir, "scratch"), ChunkRows: 100, Concurrency: 8,
+		Carrier: ec, Stores: stores{r.store}, Dir: filepath.Join(r.dir, "scratch"), ChunkRows: 100, Concurrency: 8, Alone: true,
 		Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, nil)),
 	}
 	if r.options != nil {

@@ -21,6 +21,8 @@ type index struct {
 	done    map[job.ID]doneEntry
 	beats   map[string]beat // live workers
 	gone    map[string]beat // workers whose beat ended, until their leases must have run out
+	nodes   map[string]bool // live nodes: those that can lead
+	since   time.Time       // when this index began to watch: beats that ended before are not known
 	applied map[Bucket]uint64
 	changed chan struct{} // closed and replaced at every change
 }
@@ -59,6 +61,7 @@ type beat struct {
 func newIndex() *index {
 	return &index{
 		open: map[job.ID]*entry{}, done: map[job.ID]doneEntry{}, beats: map[string]beat{}, gone: map[string]beat{},
+		nodes: map[string]bool{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -81,6 +84,12 @@ func (x *index) apply(b Bucket, r Record) error {
 		err = x.applyProgress(job.ID(id), r)
 	case "worker":
 		err = x.applyBeat(id, r)
+	case "node":
+		if r.Deleted {
+			delete(x.nodes, id)
+		} else {
+			x.nodes[id] = true
+		}
 	}
 	x.broadcast()
 	return err
@@ -249,10 +258,13 @@ func (x *index) reschedule(perAccount int) {
 }
 
 // holders reports whether a worker may still hold chunks of the job: a live one that names it, or a lost one whose
-// leases may still run.
-func (x *index) holders(id job.ID, lease time.Duration) bool {
+// leases may still run. Among several nodes such a one may have been lost before this index began.
+func (x *index) holders(id job.ID, lease time.Duration, alone bool) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if !alone && time.Since(x.since) < lease {
+		return true
+	}
 	for _, b := range x.beats {
 		if slices.Contains(b.Jobs, id) {
 			return true
@@ -313,12 +325,15 @@ func (x *index) poke(id job.ID) {
 	}
 }
 
-func (x *index) openIDs() map[job.ID]bool {
+// ledBy lists the open jobs that a node leads or has to take over, because no live node leads them.
+func (x *index) ledBy(node string) map[job.ID]bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := make(map[job.ID]bool, len(x.open))
-	for id := range x.open {
-		out[id] = true
+	for id, e := range x.open {
+		if l := e.state.Leader; l == node || !x.nodes[l] {
+			out[id] = true
+		}
 	}
 	return out
 }
@@ -349,4 +364,11 @@ func (x *index) getOpen(id job.ID) (entry, bool) {
 		return entry{}, false
 	}
 	return x.get(id)
+}
+
+// alive reports whether a node's beat goes on.
+func (x *index) alive(node string) bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.nodes[node]
 }

@@ -60,8 +60,8 @@ func (e *Engine) lead(ctx context.Context, id job.ID) {
 			pause = time.Second
 		case errors.Is(err, errFinished), ctx.Err() != nil:
 			return
-		case errors.Is(err, errLostLead), errors.Is(err, ErrConflict):
-			l.log.Warn("another process leads this job")
+		case errors.Is(err, errLostLead), errors.Is(err, ErrConflict), errors.Is(err, ErrExists):
+			l.log.Info("another node leads this job")
 			return
 		default: // the carrier, a store or the disk: wait, say so, go on
 			l.log.Error("step of job", "status", l.st.Status, "err", err)
@@ -128,7 +128,7 @@ func (l *leader) take(ctx context.Context) error {
 	}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, stateKey(l.id))
 	if errors.Is(err, ErrNotFound) {
-		l.st = stateRecord{Epoch: 1, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
+		l.st = stateRecord{Epoch: 1, Leader: l.e.node, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
 			Time: l.rec.Created, To: job.New, Actor: l.rec.Creator, Reason: "The job was created.",
 		}}}
 		l.rev, err = l.e.o.Carrier.Create(ctx, Jobs, stateKey(l.id), encode(l.st))
@@ -141,7 +141,11 @@ func (l *leader) take(ctx context.Context) error {
 	if l.st, err = decode[stateRecord](r); err != nil {
 		return err
 	}
+	if l.st.Leader != l.e.node && l.e.ix.alive(l.st.Leader) {
+		return errLostLead // another node was faster
+	}
 	l.st.Epoch++
+	l.st.Leader = l.e.node
 	l.epoch, l.rev = l.st.Epoch, r.Rev
 	return l.save(ctx)
 }
@@ -401,7 +405,7 @@ func (l *leader) drain(ctx context.Context) error {
 	if err := l.e.ix.waitRev(ctx, Live, rev); err != nil {
 		return err
 	}
-	for l.e.ix.holders(l.id, l.e.o.LeaseTerm) {
+	for l.e.ix.holders(l.id, l.e.o.LeaseTerm, l.e.o.Alone) {
 		select {
 		case <-l.e.ix.wait():
 		case <-time.After(time.Second): // a lost worker's lease runs out without a change

@@ -3,6 +3,8 @@ package engine_test
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -221,4 +223,48 @@ func TestCrashPoints(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestManifestChangedUnderTheJobEndsIt(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	spec := r.spec(20_000)
+	after(r.store, 300, func() {
+		if err := os.WriteFile(spec.Manifest.Location.Path, []byte("src,other\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+	})
+	s := r.start()
+	j := waitFor(t, s, create(t, s, spec), final)
+	if j.Status != job.Failed || len(j.Failures) != 1 || j.Failures[0].Code != "ManifestFileChanged" || !strings.Contains(j.Failures[0].Reason, "list.csv") {
+		t.Fatalf("job is %s, %v", j.Status, j.Failures)
+	}
+	ok, failed := reportRows(t, spec, j)
+	if total, _ := r.store.calls(); len(ok) != total || len(failed) != 0 || j.Progress.Succeeded != int64(total) {
+		t.Errorf("%d + %d rows in the report, %d calls, %+v", len(ok), len(failed), total, j.Progress)
+	}
+}
+
+func TestReportThatCannotBeWrittenIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	spec := r.spec(3000)
+	results := func(j job.Job) string {
+		return filepath.Join(spec.Report.Path, "job-"+string(j.ID), "results")
+	}
+	spec.ConfirmationRequired = true
+	s := r.start()
+	id := create(t, s, spec)
+	j := waitFor(t, s, id, status(job.Suspended))
+	if err := os.WriteFile(results(j), nil, 0o600); err != nil { // a file where the folder has to be
+		t.Fatal(err)
+	}
+	if _, err := s.Confirm(t.Context(), caller, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	waitFor(t, s, id, func(j job.Job) bool { return strings.Contains(j.StatusReason, "cannot be committed") })
+	if err := os.Remove(results(j)); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, spec, waitFor(t, s, id, final), 3000)
 }

@@ -11,9 +11,10 @@ import (
 	"github.com/drover-batch/drover/internal/operation"
 )
 
-// Keys of the records. One writer each: the API writes job and token, the leader state and plan, the dispatcher cursor,
-// the collector ckpt and progress, a worker its own beat.
+// Keys of the records. One writer each: the API writes job, tags and token, the leader state and plan, the dispatcher
+// cursor, the collector ckpt and progress, a worker and a node their own beats.
 func jobKey(id job.ID) string      { return "job." + string(id) }
+func tagsKey(id job.ID) string     { return "tags." + string(id) }
 func stateKey(id job.ID) string    { return "state." + string(id) }
 func planKey(id job.ID) string     { return "plan." + string(id) }
 func cursorKey(id job.ID) string   { return "cursor." + string(id) }
@@ -21,6 +22,7 @@ func ckptKey(id job.ID) string     { return "ckpt." + string(id) }
 func doneKey(id job.ID) string     { return "done." + string(id) }
 func progressKey(id job.ID) string { return "progress." + string(id) }
 func workerKey(id string) string   { return "worker." + id }
+func nodeKey(name string) string   { return "node." + name }
 
 func tokenKey(a job.Account, token string) string {
 	sum := sha256.Sum256([]byte(token))
@@ -50,6 +52,7 @@ type jobRecord struct {
 // stateRecord is what is: written by the job's leader only.
 type stateRecord struct {
 	Epoch          uint64 // grows with each leader; a leader whose write conflicts is one no more
+	Leader         string // the node that leads the job, as long as its beat goes on
 	Status         job.Status
 	Since          time.Time
 	Reason         string
@@ -87,6 +90,10 @@ type tokenRecord struct {
 	Hash string
 }
 
+// tagsRecord is a job's tags once they were changed; until then the spec's hold. A record of its own outlives the job's
+// move to the finished ones.
+type tagsRecord struct{ Tags []job.Tag }
+
 // specRecord is job.Spec as stored.
 type specRecord struct {
 	Token                string
@@ -100,6 +107,7 @@ type specRecord struct {
 	Priority             job.Priority
 	Report               job.Report
 	Role                 job.Role
+	Tags                 []job.Tag `json:",omitempty"`
 	Request              job.Request
 }
 
@@ -111,7 +119,7 @@ func fromSpec(s job.Spec) (specRecord, error) {
 	return specRecord{
 		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
 		Description: s.Description, Manifest: s.Manifest, Operation: name, Parameters: params,
-		Priority: s.Priority, Report: s.Report, Role: s.Role, Request: s.Request,
+		Priority: s.Priority, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request,
 	}, nil
 }
 
@@ -127,7 +135,7 @@ func (r specRecord) spec() (job.Spec, error) {
 	return job.Spec{
 		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
 		Description: r.Description, Manifest: r.Manifest, Operation: op,
-		Priority: r.Priority, Report: r.Report, Role: r.Role, Request: r.Request,
+		Priority: r.Priority, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request,
 	}, nil
 }
 

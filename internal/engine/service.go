@@ -44,8 +44,12 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	}
 	j := jobRecord{ID: id, Created: s.e.o.Now().Truncate(time.Millisecond), Creator: c.Principal, Spec: rec, Priority: spec.Priority}
 	rev, err := s.e.o.Carrier.Create(ctx, Jobs, jobKey(id), encode(j))
-	if errors.Is(err, ErrExists) && !again {
-		// The same request came twice at once, and the other one has finished what this one began.
+	if errors.Is(err, ErrExists) {
+		// The same request came twice at once. Either the other one has finished what this one began, or this one came
+		// second.
+		if again {
+			return job.Job{}, duplicate(id, true)
+		}
 		return s.Job(ctx, c, id)
 	}
 	if err != nil {
@@ -57,9 +61,18 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	return view(j, stateRecord{}, nil)
 }
 
+// duplicate tells of a token that was used before, and whether the same request used it.
+func duplicate(id job.ID, same bool) error {
+	return &job.Error{
+		Code: job.Duplicate, Field: "ClientRequestToken", Job: id, Same: same,
+		Message: fmt.Sprintf("The ClientRequestToken was used before, for job %s. Use a new one for a new job.", id),
+	}
+}
+
 // token claims the request's token for a new job id. The same request that finds the token but no job (a crash came in
-// between) gets that id again.
+// between) gets that id again. Requests are the same when they ask for the same, however their elements are ordered.
 func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again bool, err error) {
+	rec.Request.Body = nil
 	sum := sha256.Sum256(encode(rec))
 	t := tokenRecord{Job: job.NewID(), Hash: hex.EncodeToString(sum[:])}
 	key := tokenKey(rec.Account, rec.Token)
@@ -83,7 +96,7 @@ func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again b
 		return "", false, unavailable(err)
 	}
 	if exists || old.Hash != t.Hash {
-		return "", false, job.Errorf(job.Duplicate, "The ClientRequestToken was used before, for job %s. Use a new one for a new job.", old.Job)
+		return "", false, duplicate(old.Job, old.Hash == t.Hash)
 	}
 	return old.Job, true, nil
 }
@@ -305,6 +318,37 @@ func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
 		return err
 	}
 	if err := s.e.forget(ctx, id); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// Tags implements the api's Jobs.
+func (s *Service) Tags(ctx context.Context, c job.Caller, id job.ID) ([]job.Tag, error) {
+	j, err := s.Job(ctx, c, id)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.e.o.Carrier.Get(ctx, Jobs, tagsKey(id))
+	if errors.Is(err, ErrNotFound) {
+		return j.Spec.Tags, nil
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	rec, err := decode[tagsRecord](r)
+	return rec.Tags, err
+}
+
+// SetTags implements the api's Jobs.
+func (s *Service) SetTags(ctx context.Context, c job.Caller, id job.ID, tags []job.Tag) error {
+	if err := job.ValidateTags(tags); err != nil {
+		return err
+	}
+	if _, err := s.Job(ctx, c, id); err != nil {
+		return err
+	}
+	if _, err := s.e.o.Carrier.Put(ctx, Jobs, tagsKey(id), encode(tagsRecord{tags})); err != nil {
 		return unavailable(err)
 	}
 	return nil

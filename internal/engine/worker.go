@@ -52,6 +52,7 @@ type worker struct {
 type jobContext struct {
 	id         job.ID
 	op         operation.Operation
+	most       int // rows that the operation takes by one call
 	store      object.Store
 	plan       *manifest.Plan
 	lines      bool // the report wants failed rows
@@ -241,22 +242,22 @@ func (w *worker) drop(r *chunkRun) {
 func (w *worker) work(ctx context.Context) {
 	for {
 		w.mu.Lock()
-		r, i := w.next()
+		r, rows := w.next()
 		for r == nil {
 			if w.closed {
 				w.mu.Unlock()
 				return
 			}
 			w.cond.Wait()
-			r, i = w.next()
+			r, rows = w.next()
 		}
 		w.mu.Unlock()
-		r.finish(i, r.apply(ctx, i))
+		r.apply(ctx, rows)
 	}
 }
 
-// next starts a row; w.mu is held.
-func (w *worker) next() (*chunkRun, int) {
+// next starts a row, or as many as the job's operation takes by one call; w.mu is held.
+func (w *worker) next() (*chunkRun, []int) {
 	for _, r := range w.runs {
 		if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
 			continue
@@ -265,16 +266,18 @@ func (w *worker) next() (*chunkRun, int) {
 			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
 			continue
 		}
-		i := r.todo[r.nextTodo]
-		r.nextTodo++
-		r.inFlight++
-		w.unstarted--
-		if w.unstarted == 2*w.e.o.Concurrency-1 {
+		n := min(r.jc.most, len(r.todo)-r.nextTodo)
+		rows := r.todo[r.nextTodo : r.nextTodo+n]
+		r.nextTodo += n
+		r.inFlight += n
+		before := w.unstarted
+		w.unstarted -= n
+		if room := 2 * w.e.o.Concurrency; before >= room && w.unstarted < room {
 			w.poke()
 		}
-		return r, i
+		return r, rows
 	}
-	return nil, 0
+	return nil, nil
 }
 
 // stop starts no further row of a chunk; w.mu is held.
@@ -318,6 +321,10 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 	jc = &jobContext{
 		id: id, op: op, store: store, plan: &plan, lines: spec.Report.Enabled,
 		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks,
+	}
+	jc.most = 1
+	if b, ok := op.(operation.Batcher); ok {
+		jc.most = max(1, b.Most(store))
 	}
 	w.mu.Lock()
 	w.jobs[id] = jc

@@ -34,6 +34,9 @@ type Error struct {
 	Message string // a full sentence: what, where, what to do next
 	Field   string // the field of the spec it is about, if one
 	Err     error
+	// Job is the job that the token made, with the code Duplicate. Same says that it was made by this very request.
+	Job  ID
+	Same bool
 	// All holds every problem that was found, the first being this error's own, when there is more than one. Message
 	// then has all their sentences.
 	All []*Error

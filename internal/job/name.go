@@ -46,7 +46,7 @@ type Entry struct {
 	Class string
 }
 
-// Tag is one object tag.
+// Tag is one tag of an object or of a job.
 type Tag struct {
 	Key   string
 	Value string

@@ -35,6 +35,9 @@ type Manifest struct {
 	Format   ManifestFormat
 	Fields   []Field // for FormatCSV only
 	Location Location
+	// PlusSpace says that + in a key is a space, as in the CSV of the AWS S3 API; for FormatCSV only. In inventories it
+	// always is.
+	PlusSpace bool
 }
 
 // ReportScope says which tasks stand in the completion report.
@@ -61,7 +64,7 @@ type Report struct {
 
 // Operation is what a job does to each object. The operation package holds all of them; the domain needs only this.
 type Operation interface {
-	// Name is copy, restore, delete or tagging.
+	// Name is copy, restore, delete, tagging or acl.
 	Name() string
 	// Validate checks every parameter; its errors carry InvalidArgument and the field's name.
 	Validate() error
@@ -85,5 +88,6 @@ type Spec struct {
 	Priority             Priority
 	Report               Report
 	Role                 Role
+	Tags                 []Tag // of the job itself, at most 50; what it was made with
 	Request              Request
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // The limits of a request, in bytes (Tencent Cloud 436/33781, AWS S3 API).
@@ -14,6 +15,13 @@ const (
 	MaxETag         = 1024
 	MaxVersion      = 1024
 	MaxARN          = 2048
+)
+
+// The limits of a job's own tags (AWS S3 API): how many, and characters of key and value.
+const (
+	MaxJobTags     = 50
+	maxJobTagKey   = 128
+	maxJobTagValue = 256
 )
 
 // ProtocolCLI marks a job that runs in the foreground of the command line: it alone may name local files, and needs
@@ -37,7 +45,34 @@ func (s Spec) Validate() error {
 	if !local {
 		s.Role.check(&p)
 	}
+	p.Add(ValidateTags(s.Tags))
 	return p.Err()
+}
+
+// ValidateTags checks the tags of a job. Its error is InvalidArgument.
+func ValidateTags(tags []Tag) error {
+	const field = "Tags"
+	if len(tags) > MaxJobTags {
+		return FieldErrorf(field, "are %d; a job has at most %d.", len(tags), MaxJobTags)
+	}
+	seen := map[string]bool{}
+	for _, t := range tags {
+		key, value := utf8.RuneCountInString(t.Key), utf8.RuneCountInString(t.Value)
+		switch {
+		case t.Key == "":
+			return FieldErrorf(field, "have one with an empty key; give it 1–%d characters.", maxJobTagKey)
+		case key > maxJobTagKey:
+			return FieldErrorf(field, "the key %s has %d characters; at most %d are allowed.", Quote(t.Key), key, maxJobTagKey)
+		case value > maxJobTagValue:
+			return FieldErrorf(field, "the value of %s has %d characters; at most %d are allowed.", Quote(t.Key), value, maxJobTagValue)
+		case !plain(t.Key+t.Value, ""):
+			return FieldErrorf(field, "the tag %s holds control characters or bytes that are no UTF-8; use plain text.", Quote(t.Key))
+		case seen[t.Key]:
+			return FieldErrorf(field, "have the key %s twice; keys must differ.", Quote(t.Key))
+		}
+		seen[t.Key] = true
+	}
+	return nil
 }
 
 func (s Spec) missing(p *Problems) {

@@ -2,6 +2,7 @@ package job
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -113,6 +114,16 @@ func TestSpecValidate(t *testing.T) {
 		{"role of 2,049", func(s *Spec) { s.Role.ARN = ascii(2049) }, "RoleArn", "2049"},
 		{"role with a line break", func(s *Spec) { s.Role.Name = "a\nb" }, "RoleArn", "control"},
 
+		{"50 tags", func(s *Spec) { s.Tags = jobTags(50) }, "", ""},
+		{"51 tags", func(s *Spec) { s.Tags = jobTags(51) }, "Tags", "51"},
+		{"tag of the longest key and value", func(s *Spec) { s.Tags = []Tag{{strings.Repeat("é", 128), strings.Repeat("é", 256)}} }, "", ""},
+		{"tag without a key", func(s *Spec) { s.Tags = []Tag{{"", "v"}} }, "Tags", "empty key"},
+		{"tag key of 129", func(s *Spec) { s.Tags = []Tag{{ascii(129), ""}} }, "Tags", "129"},
+		{"tag value of 257", func(s *Spec) { s.Tags = []Tag{{"k", ascii(257)}} }, "Tags", "257"},
+		{"tag with a line break", func(s *Spec) { s.Tags = []Tag{{"k", "a\nb"}} }, "Tags", "control"},
+		{"tag key twice", func(s *Spec) { s.Tags = []Tag{{"k", "1"}, {"k", "2"}} }, "Tags", "twice"},
+		{"tag keys that differ in case", func(s *Spec) { s.Tags = []Tag{{"k", "1"}, {"K", "2"}} }, "", ""},
+
 		{"foreground job", local, "", ""},
 		{"foreground job on a stored manifest", func(s *Spec) { local(s); s.Manifest.Location = good().Manifest.Location }, "", ""},
 		{"foreground job with path and bucket", func(s *Spec) { local(s); s.Manifest.Location.Bucket = "bbb" }, "Manifest.Location.Path", "one of them"},
@@ -146,6 +157,14 @@ func TestSpecValidate(t *testing.T) {
 			}
 		})
 	}
+}
+
+func jobTags(n int) []Tag {
+	tags := make([]Tag, n)
+	for i := range tags {
+		tags[i].Key = fmt.Sprint("k", i)
+	}
+	return tags
 }
 
 func TestAllProblemsAreTold(t *testing.T) {

@@ -71,6 +71,28 @@ func TestCSVForms(t *testing.T) {
 	}
 }
 
+// S3's CSV is COS's but for the plus sign; the plan keeps which of the two a manifest is.
+func TestPlusInACSVIsASpaceWhereTheManifestSaysSo(t *testing.T) {
+	t.Parallel()
+	s := newStore()
+	m := s.csv([]byte("b-1,a+b%2B,\n"))
+	m.PlusSpace = true
+	p, err := Survey(t.Context(), s, m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !p.PlusSpace {
+		t.Error("the plan does not say so")
+	}
+	got, err := all(t, s, m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff([]job.Entry{{Bucket: "b-1", Key: "a b+"}}, got); d != "" {
+		t.Errorf("-want +got:\n%s", d)
+	}
+}
+
 func TestCSVFaults(t *testing.T) {
 	t.Parallel()
 	many := &strings.Builder{}

@@ -20,8 +20,9 @@ import (
 // maxManifestJSON bounds an inventory's manifest.json: over 100,000 data files.
 const maxManifestJSON = 32 << 20
 
-// inventoryJSON is an inventory report's manifest.json (Tencent doc 436/30622). encoding/json matches names without
-// case, so that it reads the MD5checksum of older reports too, and their full bucket names.
+// inventoryJSON is an inventory report's manifest.json (Tencent doc 436/30622; AWS S3 user guide, "Inventory manifest").
+// encoding/json matches names without case, so that it reads the MD5checksum of older reports and of S3's too, and their
+// full bucket names.
 type inventoryJSON struct {
 	SourceAppID       string          `json:"sourceAppid"`
 	DestinationAppID  string          `json:"destinationAppid"`
@@ -91,7 +92,7 @@ func parseInventory(n Name, b []byte) (*inventory, error) {
 	}
 	in := n.Bucket
 	if m.DestinationBucket != "" {
-		in = job.Bucket(m.DestinationBucket)
+		in = job.Bucket(bucketOfARN(m.DestinationBucket))
 		if a := m.DestinationAppID; a != "" && !endsWithAppID([]byte(in), []byte(a)) {
 			in += job.Bucket("-" + a)
 		}
@@ -118,6 +119,14 @@ func parseInventory(n Name, b []byte) (*inventory, error) {
 		inv.files = append(inv.files, s)
 	}
 	return inv, nil
+}
+
+// bucketOfARN gives the bucket of a name like arn:aws:s3:::lists, which S3 writes; any other name stays.
+func bucketOfARN(name string) string {
+	if parts := strings.SplitN(name, ":", 6); len(parts) == 6 && parts[0] == "arn" && parts[2] == "s3" {
+		return parts[5]
+	}
+	return name
 }
 
 // locate finds a local inventory's data file. Its key counts from the bucket's root, which the folders above

@@ -31,6 +31,14 @@ func oldLayout(data []byte) string {
   "files":[{"key":%q,"size":%d,"MD5checksum":"%s"}]}`, dataKey, len(data), strings.ToUpper(etagOf(data)))
 }
 
+// s3Layout is one as S3 writes it (AWS S3 user guide, "Inventory manifest").
+func s3Layout(data []byte) string {
+	return fmt.Sprintf(`{"sourceBucket": "photos-1250000000", "destinationBucket": "arn:aws:s3:::lists-1250000000",
+  "version": "2016-11-30", "creationTimestamp": "1514944800000", "fileFormat": "CSV",
+  "fileSchema": "Bucket, Key, Size, StorageClass, ETag, ReplicationStatus, IsMultipartUploaded, LastModifiedDate, VersionId, IsLatest, IsDeleteMarker",
+  "files": [{"key": %q, "size": %d, "MD5checksum": "%s"}]}`, dataKey, len(data), etagOf(data))
+}
+
 const newRows = `"1250000000","photos","a+b%2Bc%2Fd","v1","True","False","7","2024-03-01T00:00:00Z","""e1""","STANDARD","True",""
 "1250000000","photos","gone","v2","True","True","","2024-03-01T00:00:00Z","","","",""
 1250000000,photos-1250000000,old,null,,false,123456789012,2024-03-01T00:00:00Z,e3,ARCHIVE,,
@@ -58,6 +66,7 @@ func TestInventoryLayouts(t *testing.T) {
 		{"new, plain", []byte(newRows), newLayout},
 		{"old", gzipped(t, oldRows), oldLayout},
 		{"old, plain", []byte(oldRows), oldLayout},
+		{"S3", gzipped(t, oldRows), s3Layout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()

@@ -27,7 +27,7 @@ const surveyors = 4
 // Options of Survey and Rows.
 type Options struct {
 	ChunkRows int   // rows a chunk, 1–100,000; 0 = 1,000
-	PlusSpace *bool // whether + in a key is a space; nil = no in CSV manifests, yes in inventories
+	PlusSpace *bool // whether + in a key is a space; nil = as a CSV manifest says, yes in inventories
 	// Resume is an earlier partial plan of the same manifest. Its files that have not changed are not read again.
 	Resume *Plan
 	// Progress, when not nil, is called after each data file with the plan so far, which it must not keep. Its error
@@ -78,7 +78,7 @@ func begin(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Plan, [
 		if err != nil {
 			return nil, nil, err
 		}
-		p.Columns = columns
+		p.Columns, p.PlusSpace = columns, m.PlusSpace
 		files = []stated{{name: n, etag: m.Location.ETag, size: -1}}
 	case job.FormatInventory:
 		inv, err := readInventory(ctx, o, m.Location)

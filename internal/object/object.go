@@ -77,13 +77,21 @@ const (
 	DirectiveReplace Directive = "REPLACE"
 )
 
+// Encryption with a key of a key management service, in the words of S3 and COS. A driver sends its store's own.
+const (
+	SSEKMS    = "aws:kms"
+	SSEKMSCOS = "cos/kms"
+)
+
 // CopyRequest is one server-side copy.
 type CopyRequest struct {
 	Source            Ref
+	SourceRegion      job.Region // where the source lies; "" = where the client was told that sources lie. COS alone needs it
 	Bucket            job.Bucket // destination
 	Key               job.Key
 	Class             string // "" leaves the header out
-	SSE               string // "" or AES256
+	SSE               string // "", AES256 or, in either store's word, SSEKMS or SSEKMSCOS
+	SSEKey            string // the key's id for KMS; "" = the account's default key
 	MetadataDirective Directive
 	Meta              Metadata // for DirectiveReplace
 	TaggingDirective  Directive
@@ -125,8 +133,12 @@ type PutRequest struct {
 	Size   int64
 	Meta   Metadata
 	Class  string
-	SSE    string
+	SSE    string // as in CopyRequest
+	SSEKey string
 	Tags   []Tag
+
+	CannedACL string // "" leaves the header out
+	Grants    []Grant
 }
 
 // PutResult is the answer to a put.
@@ -226,4 +238,5 @@ type Store interface {
 	ACLer
 	Deleter
 	Lister
+	Multiparter
 }

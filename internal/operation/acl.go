@@ -29,8 +29,8 @@ const (
 	anyoneCOS          = "qcs::cam::anyone:anyone" // COS's id for everybody in the lists that it answers
 )
 
-func checkGrants(p *job.Problems, grants []object.Grant) {
-	const field = "AccessControlGrants"
+// checkGrants checks a list that the request has in the given field.
+func checkGrants(p *job.Problems, field string, grants []object.Grant) {
 	if len(grants) > maxGrants {
 		p.Addf(field, "has %d grants; an object has at most %d.", len(grants), maxGrants)
 		return

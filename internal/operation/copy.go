@@ -23,8 +23,8 @@ const (
 // Copy copies each object to another bucket, under a key that may get another prefix. On the way it can give the copy
 // a class, encryption, and other metadata, tags and access rights than its source has.
 //
-// A store copies at most 5 GB in one call. Applied twice it leaves what applying it once leaves, but for a further
-// version in a bucket with versions.
+// Objects over 5 GB, more than a store copies in one call, are copied by parts. Applied twice it leaves what applying it
+// once leaves, but for a further version in a bucket with versions.
 type Copy struct {
 	TargetRegion job.Region // "" = not named
 	TargetBucket job.Bucket
@@ -36,7 +36,8 @@ type Copy struct {
 	PrefixTo      string
 
 	StorageClass string // "" = STANDARD by the store's default; in upper or lower case
-	SSE          string // "" or AES256
+	SSE          string // "", AES256, or aws:kms and cos/kms, which mean the same
+	SSEKey       string // the key's id for KMS; "" = the account's default key
 
 	// ACL says what the copy's access list is: Copy = the source's, Add = that and what is given, Replaced = what is
 	// given. "" is Replaced where a list is given, and else the store's default. At most one of CannedACL (private or
@@ -59,6 +60,8 @@ type Copy struct {
 	// compare whole seconds.
 	IfModifiedSince   time.Time
 	IfUnmodifiedSince time.Time
+
+	Verify Verify // how each copy is looked at after it was made; "" is VerifyOff
 }
 
 // Name implements job.Operation.
@@ -90,16 +93,30 @@ func (c *Copy) Validate() error {
 	if c.StorageClass != "" && !slices.Contains(classes, strings.ToUpper(c.StorageClass)) {
 		p.Addf("StorageClass", "%s is no storage class; use one of %s.", job.Quote(c.StorageClass), strings.Join(classes, ", "))
 	}
-	if c.SSE != "" && c.SSE != "AES256" {
-		p.Addf("NewObjectMetadata.SSEAlgorithm", "%s is no encryption that a copy can be given; use AES256 or leave it out.", job.Quote(c.SSE))
-	}
+	c.checkEncryption(&p)
 	c.checkACL(&p)
 	checkMetadata(&p, c.NewMetadata)
 	c.checkDirective(&p, "MetadataDirective", c.Metadata, !emptyMetadata(c.NewMetadata), true, "metadata")
 	checkTags(&p, "NewObjectTagging", c.NewTags)
 	c.checkDirective(&p, "TaggingDirective", c.Tagging, len(c.NewTags) > 0, c.NewTags != nil, "tags")
 	c.checkTimes(&p)
+	if c.Verify != "" && c.Verify != VerifyOff && !c.verifies() {
+		p.Addf("Verify", "%s is no way to verify a copy; use off, head or checksum.", job.Quote(string(c.Verify)))
+	}
 	return p.Err()
+}
+
+func (c *Copy) checkEncryption(p *job.Problems) {
+	const field = "NewObjectMetadata.SSEAlgorithm"
+	kms := c.SSE == object.SSEKMS || c.SSE == object.SSEKMSCOS
+	switch {
+	case c.SSE != "" && c.SSE != "AES256" && !kms:
+		p.Addf(field, "%s is no encryption that a copy can be given; use AES256, aws:kms or cos/kms, or leave it out.", job.Quote(c.SSE))
+	case c.SSEKey != "" && !kms:
+		p.Addf("NewObjectMetadata.SSEKey", "is given without an encryption that takes a key; use aws:kms or cos/kms.")
+	case !headerValue(c.SSEKey) || len(c.SSEKey) > maxUserMetadata:
+		p.Addf("NewObjectMetadata.SSEKey", "is no id of a key; give it as the key management service names it.")
+	}
 }
 
 func checkPrefix(p *job.Problems, field, prefix string) {
@@ -115,7 +132,7 @@ func (c *Copy) checkACL(p *job.Problems) {
 	if c.CannedACL != "" && c.CannedACL != aclPrivate && c.CannedACL != aclPublicRead {
 		p.Addf("CannedAccessControlList", "%s is no list that a copy can be given; use private or public-read.", job.Quote(c.CannedACL))
 	}
-	checkGrants(p, c.Grants)
+	checkGrants(p, "AccessControlGrants", c.Grants)
 	if c.CannedACL != "" && len(c.Grants) > 0 {
 		p.Addf("AccessControlGrants", "are given together with CannedAccessControlList; give one of them.")
 	}

@@ -25,12 +25,19 @@ var copyHints = hints{
 // copying is one copy on its way.
 type copying struct {
 	*Copy
-	store  object.Store
+	task   Task
+	store  object.Store // the source's
+	target object.Store // the copy's
 	req    object.CopyRequest
 	source *object.Info // as HEAD told it, where that had to be asked
 	later  []object.Grant
 	put    bool // put the access list later, in a call of its own
 	called bool // the copy was asked for
+
+	// What the copy is to have, where that had to be found out.
+	foreseen bool
+	meta     object.Metadata
+	tags     []job.Tag
 }
 
 // Apply implements Operation.
@@ -47,11 +54,14 @@ func (c *Copy) Apply(ctx context.Context, s object.Store, t Task) job.Outcome {
 		if ctx.Err() != nil {
 			return job.Outcome{}
 		}
-		w := copying{Copy: c, store: s, req: object.CopyRequest{
-			Source: ref(t.Entry), Bucket: c.TargetBucket, Key: key,
-			Class: strings.ToUpper(c.StorageClass), SSE: c.SSE,
+		w := copying{Copy: c, task: t, store: s, target: s, req: object.CopyRequest{
+			Source: ref(t.Entry), SourceRegion: t.SourceRegion, Bucket: c.TargetBucket, Key: key,
+			Class: strings.ToUpper(c.StorageClass), SSE: c.SSE, SSEKey: c.SSEKey,
 			IfModifiedSince: c.IfModifiedSince, IfUnmodifiedSince: c.IfUnmodifiedSince,
 		}}
+		if t.Target != nil {
+			w.target = t.Target
+		}
 		var again bool
 		if out, again = w.run(ctx, t.Repeat || try > 0); !again {
 			break
@@ -77,7 +87,7 @@ func (c *Copy) destination(k job.Key) (job.Key, error) {
 
 // run makes the copy; again asks to begin anew.
 func (w *copying) run(ctx context.Context, repeat bool) (out job.Outcome, again bool) {
-	for _, prepare := range []func(context.Context) error{w.selfCopy, w.metadata, w.tagging, w.access} {
+	for _, prepare := range []func(context.Context) error{w.selfCopy, w.metadata, w.tagging, w.access, w.prospect} {
 		if err := prepare(ctx); err != nil {
 			return copyHints.failed(ctx, err), false
 		}
@@ -92,12 +102,12 @@ func (w *copying) run(ctx context.Context, repeat bool) (out job.Outcome, again 
 		}
 		var done bool
 		var lookErr error
-		note, done, lookErr = explain(ctx, w.store, copyExplained, repeat, w.req, err)
+		note, done, lookErr = explain(ctx, w.store, copyExplained, repeat && w.task.Target == nil, w.req, err)
 		if !done {
 			if lookErr != nil && unknown(ctx, lookErr) {
 				return job.Outcome{}, false
 			}
-			again = object.CodeOf(err) == object.CodePreconditionFailed && w.overtaken(ctx)
+			again = isGone(err) || object.CodeOf(err) == object.CodePreconditionFailed && w.overtaken(ctx)
 			return copyHints.failed(ctx, err), again
 		}
 		res.HTTPStatus = object.StatusOf(err)
@@ -105,21 +115,67 @@ func (w *copying) run(ctx context.Context, repeat bool) (out job.Outcome, again 
 	if err := w.putAccess(ctx, res.Version); err != nil {
 		return copyHints.failed(ctx, during("setting the access list of the copy, which was made", err)), false
 	}
-	return job.Succeeded(res.HTTPStatus, note), false
+	unproved, err := w.verify(ctx, res)
+	if err != nil {
+		return copyHints.failed(ctx, err), false
+	}
+	return job.Succeeded(res.HTTPStatus, strings.TrimSpace(note+" "+unproved)), false
 }
 
-// call sends the request. A store that is given both conditions copies when the ETag matches, whatever the time says
-// (AWS S3 API, CopyObject): the time is compared here then.
+// prospect looks at the source first where its size, metadata and tags are needed: for a copy by parts, for one that is
+// carried, and to hold the copy against them.
+func (w *copying) prospect(ctx context.Context) error {
+	if w.task.Carry || w.verifies() || w.task.Entry.Size > w.largest() {
+		return w.foresee(ctx)
+	}
+	return nil
+}
+
+// call makes the copy: in one call, or by parts where it is too large for that or has to be carried.
 func (w *copying) call(ctx context.Context) (object.CopyResult, error) {
-	until := w.req.IfUnmodifiedSince
-	if w.source != nil && !until.IsZero() && w.source.LastModified.Truncate(time.Second).After(until) {
-		return object.CopyResult{}, &object.Error{
-			Op: "Copy", Code: object.CodePreconditionFailed, Status: 412,
-			Message: "The source was last modified at " + w.source.LastModified.UTC().Format(time.RFC3339) + ".",
-		}
+	if err := w.conditions(); err != nil {
+		return object.CopyResult{}, err
 	}
 	w.called = true
-	return w.store.Copy(ctx, w.req)
+	switch {
+	case w.task.Carry:
+		return w.carry(ctx)
+	case w.foreseen && w.source.Size > w.largest():
+		return w.copyParts(ctx)
+	}
+	res, err := w.target.Copy(ctx, w.req)
+	if err == nil {
+		return res, nil
+	}
+	large, lookErr := w.tooLarge(ctx, err)
+	switch {
+	case lookErr != nil:
+		return object.CopyResult{}, lookErr
+	case !large:
+		return object.CopyResult{}, err
+	}
+	if err := w.conditions(); err != nil {
+		return object.CopyResult{}, err
+	}
+	return w.copyParts(ctx)
+}
+
+// conditions compares the times of a source that was looked at. A store that is given an ETag and a time copies when the
+// ETag matches, whatever the time says (AWS S3 API, CopyObject); parts have no times; and some stores do not look at
+// conditions at all.
+func (w *copying) conditions() error {
+	if w.source == nil {
+		return nil
+	}
+	at := w.source.LastModified.Truncate(time.Second)
+	since, until := w.req.IfModifiedSince, w.req.IfUnmodifiedSince
+	if (until.IsZero() || !at.After(until)) && (since.IsZero() || at.After(since)) {
+		return nil
+	}
+	return &object.Error{
+		Op: "Copy", Code: object.CodePreconditionFailed, Status: 412,
+		Message: "The source was last modified at " + w.source.LastModified.UTC().Format(time.RFC3339) + ".",
+	}
 }
 
 // overtaken reports whether the source was changed between HEAD and copy: the condition that was not met is then our
@@ -134,7 +190,7 @@ func (w *copying) overtaken(ctx context.Context) bool {
 
 // isSelf reports whether the object is copied onto itself. An old version copied over the latest one is a change.
 func (w *copying) isSelf() bool {
-	return w.req.Source == object.Ref{Bucket: w.req.Bucket, Key: w.req.Key}
+	return w.task.Target == nil && w.req.Source == object.Ref{Bucket: w.req.Bucket, Key: w.req.Key}
 }
 
 // selfCopy refuses a copy onto itself that changes nothing, as stores do, and makes the others what stores accept: the
@@ -260,6 +316,10 @@ func (w *copying) access(ctx context.Context) error {
 		w.req.CannedACL = canned
 		return nil
 	}
+	if w.task.Carry {
+		return refusef(object.CodeInvalidRequest,
+			"The source's access list names accounts or groups that another store does not know; use AccessControlDirective Replaced.")
+	}
 	w.give(grants)
 	if w.put && w.isSelf() {
 		// Between the copy and the call that puts the list the object would have lost it: a crash there would be final.
@@ -284,10 +344,10 @@ func (w *copying) putAccess(ctx context.Context, v job.Version) error {
 		return nil
 	}
 	made := object.Ref{Bucket: w.req.Bucket, Key: w.req.Key, Version: v}
-	list, err := w.store.ACL(ctx, made)
+	list, err := w.target.ACL(ctx, made)
 	if err != nil {
 		return err
 	}
 	list.Grants = w.later
-	return w.store.PutACL(ctx, made, "", &list)
+	return w.target.PutACL(ctx, made, "", &list)
 }

@@ -47,6 +47,9 @@ func (c *Copy) describe() string {
 	if !c.IfUnmodifiedSince.IsZero() {
 		says = append(says, "if it was not modified after "+c.IfUnmodifiedSince.UTC().Format(time.RFC3339))
 	}
+	if c.verifies() {
+		says = append(says, "and looks at each copy, by "+string(c.Verify))
+	}
 	return strings.Join(says, ", ") + "."
 }
 

@@ -27,6 +27,21 @@ type Task struct {
 	// Repeat is set when an earlier attempt may have done the work already: an answer that its own success explains
 	// is then no failure.
 	Repeat bool
+
+	// The rest is of use for copies.
+
+	// Target is the store that copies go to, where that is another one than the entry's: in another region, at another
+	// endpoint or of another dialect. nil = the same.
+	Target object.Store
+	// SourceRegion is the entry's region, for a Target in another region that reads the entry by itself.
+	SourceRegion job.Region
+	// Carry is set when Target cannot read the entry by itself: the bytes are then carried from store to store.
+	Carry bool
+	// SpoolDir takes the parts that are being carried; "" = the system's folder for temporary files.
+	SpoolDir string
+	// Uploads remembers copies by parts, so that a later attempt can go on with them. nil = none does.
+	Uploads Uploads
+	Limits  Limits
 }
 
 // registry makes an empty operation by name.
@@ -35,6 +50,7 @@ var registry = map[string]func() Operation{
 	"restore": func() Operation { return new(Restore) },
 	"delete":  func() Operation { return new(Delete) },
 	"tagging": func() Operation { return new(Tagging) },
+	"acl":     func() Operation { return new(PutACL) },
 }
 
 // Marshal encodes an operation's parameters for a stored record. Those that Validate accepts come back as they were.

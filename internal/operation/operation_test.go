@@ -37,11 +37,14 @@ func samples() []Operation {
 			Tagging: DirectiveReplace, NewTags: []job.Tag{{Key: "k", Value: "v"}},
 			IfModifiedSince: day, IfUnmodifiedSince: day.Add(time.Hour),
 		},
+		&Copy{TargetBucket: "copies-1250000000", SSE: object.SSEKMSCOS, SSEKey: "key-1", Verify: VerifyChecksum},
 		&Copy{TargetBucket: "copies-1250000000", CannedACL: aclPublicRead, Tagging: DirectiveReplace, NewTags: []job.Tag{}},
 		&Restore{Days: 7, Tier: TierBulk},
 		&Delete{},
 		&Tagging{Directive: DirectiveAdd, Tags: []job.Tag{{Key: "k", Value: "v"}, {Key: "empty"}}},
 		&Tagging{Directive: DirectiveReplace, Tags: []job.Tag{}},
+		&PutACL{Canned: aclPublicRead},
+		&PutACL{Owner: ownerS3, Grants: []object.Grant{byID("x", permRead), byGroup(groupsS3+allUsers, permRead)}},
 	}
 }
 
@@ -135,7 +138,7 @@ func TestTheRegistryRefusesWhatItDoesNotKnow(t *testing.T) {
 			t.Errorf("%s is registered as %s", got, name)
 		}
 	}
-	if got := slices.Sorted(maps.Keys(registry)); !slices.Equal(got, []string{"copy", "delete", "restore", "tagging"}) {
+	if got := slices.Sorted(maps.Keys(registry)); !slices.Equal(got, []string{"acl", "copy", "delete", "restore", "tagging"}) {
 		t.Errorf("registered are %v", got)
 	}
 }

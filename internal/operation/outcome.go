@@ -82,6 +82,10 @@ func said(e *object.Error) string {
 		return e.Err.Error()
 	case e.Status == 0:
 		return "No answer came."
+	case e.Code == object.CodeNoSuchKey:
+		return "The object does not exist."
+	case e.Code == object.CodeAccessDenied:
+		return "Access denied."
 	}
 	return fmt.Sprintf("HTTP %d without a message.", e.Status)
 }

@@ -237,6 +237,11 @@ func drawOperation(rt *rapid.T) Operation {
 		return &Restore{Days: rapid.IntRange(1, 365).Draw(rt, "days"), Tier: rapid.SampledFrom([]string{TierBulk, TierStandard}).Draw(rt, "tier")}
 	case 2:
 		return &Tagging{Directive: rapid.SampledFrom([]Directive{"", DirectiveReplace, DirectiveAdd}).Draw(rt, "directive"), Tags: tags.Draw(rt, "tags")}
+	case 3:
+		if rapid.Bool().Draw(rt, "canned") {
+			return &PutACL{Canned: rapid.SampledFrom([]string{aclPrivate, aclPublicRead}).Draw(rt, "list")}
+		}
+		return &PutACL{Owner: rapid.SampledFrom([]object.Grantee{{}, ownerS3}).Draw(rt, "owner"), Grants: []object.Grant{byID("x", permRead)}}
 	}
 	c := &Copy{
 		TargetBucket:  rapid.SampledFrom([]job.Bucket{"src", "src", "dst"}).Draw(rt, "bucket"),

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -20,6 +21,7 @@ type fakeObject struct {
 	Info object.Info
 	Tags []job.Tag
 	ACL  object.ACL
+	Body string // as GET gives it
 }
 
 func (o *fakeObject) clone() *fakeObject {
@@ -43,6 +45,11 @@ type fakeStore struct {
 	fail map[string][]error
 	// after is called when a call of a kind has had its effect; an error that it returns takes the answer's place.
 	after map[string]func() error
+	// uploads are the unfinished objects, by id; parts come side by side.
+	uploads map[string]*fakeUpload
+	mu      sync.Mutex // guards calls, fail and uploads
+	// largest is the size of the largest object that one call copies.
+	largest int64
 	// newETags gives every copy an ETag of its own, as some kinds of encryption do.
 	newETags bool
 }
@@ -55,6 +62,7 @@ var (
 func newFake() *fakeStore {
 	return &fakeStore{
 		objects: map[object.Ref]*fakeObject{}, buckets: map[job.Bucket]bool{"src": true, "dst": true},
+		uploads: map[string]*fakeUpload{}, largest: object.MaxCopySize,
 		owner: ownerS3, now: day, fail: map[string][]error{}, after: map[string]func() error{},
 	}
 }
@@ -80,6 +88,8 @@ func (f *fakeStore) call(kind string, r object.Ref) error {
 	if r.Version != "" {
 		line += "?" + string(r.Version)
 	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	f.calls = append(f.calls, line)
 	if q := f.fail[kind]; len(q) > 0 {
 		f.fail[kind] = q[1:]
@@ -138,6 +148,9 @@ func (f *fakeStore) Copy(_ context.Context, c object.CopyRequest) (object.CopyRe
 	src, err := f.find(c.Source)
 	if err != nil {
 		return object.CopyResult{}, err
+	}
+	if src.Info.Size > f.largest {
+		return object.CopyResult{}, answer(object.CodeInvalidRequest, 400, "The specified copy source is larger than the maximum allowable size for a copy source: 5368709120")
 	}
 	if err := copyRefusal(src, c); err != nil {
 		return object.CopyResult{}, err
@@ -271,6 +284,11 @@ func (f *fakeStore) PutACL(_ context.Context, r object.Ref, canned string, acl *
 	if err != nil {
 		return err
 	}
+	if canned != "" && acl == nil {
+		full := object.Grant{Grantee: o.ACL.Owner, Permission: permFullControl}
+		o.ACL.Grants = append([]object.Grant{full}, cannedGrants(canned, o.ACL.Owner)...)
+		return f.done("PUTACL")
+	}
 	if canned != "" || acl == nil || acl.Owner != o.ACL.Owner {
 		return answer(object.CodeAccessDenied, 403, "The owner of an object cannot be changed.")
 	}
@@ -291,8 +309,20 @@ func (f *fakeStore) Delete(_ context.Context, r object.Ref) (object.DeleteResult
 
 var errNotUsed = errors.New("no operation makes this call")
 
-func (f *fakeStore) Get(context.Context, object.Ref, int64, int64) (io.ReadCloser, object.Info, error) {
-	return nil, object.Info{}, errNotUsed
+// Get gives the object's ETag as its body, or what body says.
+func (f *fakeStore) Get(_ context.Context, r object.Ref, _, _ int64) (io.ReadCloser, object.Info, error) {
+	if err := f.call("GET", r); err != nil {
+		return nil, object.Info{}, err
+	}
+	o, err := f.find(r)
+	if err != nil {
+		return nil, object.Info{}, err
+	}
+	text := o.Body
+	if text == "" {
+		text = o.Info.ETag
+	}
+	return io.NopCloser(strings.NewReader(text)), o.clone().Info, f.done("GET")
 }
 
 func (f *fakeStore) Put(context.Context, object.PutRequest) (object.PutResult, error) {

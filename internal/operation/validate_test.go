@@ -75,7 +75,16 @@ func TestCopyValidate(t *testing.T) {
 		{"class in lower case", to(func(c *Copy) { c.StorageClass = "deep_archive" }), "", ""},
 		{"unknown class", to(func(c *Copy) { c.StorageClass = "DEEP ARCHIVE" }), "StorageClass", "DEEP_ARCHIVE"},
 		{"encryption", to(func(c *Copy) { c.SSE = "AES256" }), "", ""},
-		{"unknown encryption", to(func(c *Copy) { c.SSE = "aws:kms" }), "NewObjectMetadata.SSEAlgorithm", "aws:kms"},
+		{"encryption by S3's keys", to(func(c *Copy) { c.SSE, c.SSEKey = "aws:kms", "arn:aws:kms:r:1:key/k" }), "", ""},
+		{"encryption by COS's keys", to(func(c *Copy) { c.SSE = "cos/kms" }), "", ""},
+		{"unknown encryption", to(func(c *Copy) { c.SSE = "AES128" }), "NewObjectMetadata.SSEAlgorithm", "AES128"},
+		{"key without its encryption", to(func(c *Copy) { c.SSE, c.SSEKey = "AES256", "k" }), "NewObjectMetadata.SSEKey", "aws:kms"},
+		{"key with a line break", to(func(c *Copy) { c.SSE, c.SSEKey = "aws:kms", "k\r\nx: y" }), "NewObjectMetadata.SSEKey", "no id"},
+
+		{"verified by nothing", to(func(c *Copy) { c.Verify = VerifyOff }), "", ""},
+		{"verified by head", to(func(c *Copy) { c.Verify = VerifyHead }), "", ""},
+		{"verified by checksum", to(func(c *Copy) { c.Verify = VerifyChecksum }), "", ""},
+		{"verified otherwise", to(func(c *Copy) { c.Verify = "md5" }), "Verify", "off, head or checksum"},
 
 		{"private", to(func(c *Copy) { c.CannedACL = "private" }), "", ""},
 		{"public-read", to(func(c *Copy) { c.ACL, c.CannedACL = DirectiveAdd, "public-read" }), "", ""},

@@ -5,6 +5,7 @@ package apitest
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"slices"
 	"sync"
 	"time"
@@ -23,13 +24,14 @@ type Jobs struct {
 	now     func() time.Time
 	jobs    []job.Job // oldest first
 	reports map[job.ID][]byte
+	tags    map[job.ID][]job.Tag // once they were changed
 }
 
 var _ api.Jobs = (*Jobs)(nil)
 
 // New makes an empty service whose jobs are created at now().
 func New(now func() time.Time) *Jobs {
-	m := &Jobs{now: now, reports: map[job.ID][]byte{}}
+	m := &Jobs{now: now, reports: map[job.ID][]byte{}, tags: map[job.ID][]job.Tag{}}
 	m.cond = sync.NewCond(&m.mu)
 	return m
 }
@@ -86,9 +88,15 @@ func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, err
 	if err := s.Operation.Validate(); err != nil {
 		return job.Job{}, err
 	}
+	if err := job.ValidateTags(s.Tags); err != nil {
+		return job.Job{}, err
+	}
 	for _, j := range m.jobs {
 		if j.Spec.Token == s.Token && j.Spec.Account == c.Account {
-			return job.Job{}, job.Errorf(job.Duplicate, "The token %q was used before: give each request one of its own.", s.Token)
+			return job.Job{}, &job.Error{
+				Code: job.Duplicate, Job: j.ID, Same: same(j.Spec, s),
+				Message: fmt.Sprintf("The token %q was used before: give each request one of its own.", s.Token),
+			}
 		}
 	}
 	j := job.Job{
@@ -98,6 +106,12 @@ func (m *Jobs) Create(_ context.Context, c api.Caller, s job.Spec) (job.Job, err
 	m.jobs = append(m.jobs, j)
 	m.cond.Broadcast()
 	return j, nil
+}
+
+// same compares two requests, but for how their protocol wrote them.
+func same(a, b job.Spec) bool {
+	a.Request.Body, b.Request.Body = nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 // Job implements api.Jobs.
@@ -198,6 +212,31 @@ func (m *Jobs) Delete(_ context.Context, c api.Caller, id job.ID) error {
 			return job.Errorf(job.Conflict, "Job %s is %s: cancel it first.", id, j.Status)
 		}
 		j.Spec.Account = job.Account{}
+		return nil
+	})
+	return err
+}
+
+// Tags implements api.Jobs.
+func (m *Jobs) Tags(_ context.Context, c api.Caller, id job.ID) ([]job.Tag, error) {
+	var tags []job.Tag
+	_, err := m.change("Tags", c, id, func(j *job.Job) error {
+		var changed bool
+		if tags, changed = m.tags[id]; !changed {
+			tags = j.Spec.Tags
+		}
+		return nil
+	})
+	return tags, err
+}
+
+// SetTags implements api.Jobs.
+func (m *Jobs) SetTags(_ context.Context, c api.Caller, id job.ID, tags []job.Tag) error {
+	if err := job.ValidateTags(tags); err != nil {
+		return err
+	}
+	_, err := m.change("SetTags", c, id, func(*job.Job) error {
+		m.tags[id] = tags
 		return nil
 	})
 	return err

@@ -149,7 +149,7 @@ func TestAim(t *testing.T) {
 			if rq.err != nil {
 				t.Fatal(rq.err)
 			}
-			got := [...]string{rq.host, rq.addr, rq.server, rq.path, c.copySource(v.ref)}
+			got := [...]string{rq.host, rq.addr, rq.server, rq.path, c.copySource(v.ref, "")}
 			want := [...]string{v.host, v.addr, v.server, v.path, v.src}
 			if got != want || rq.tls != v.tls {
 				t.Errorf("got  %q %v\nwant %q %v", got, rq.tls, want, v.tls)

@@ -35,10 +35,10 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 		return
 	}
 	at := len(rq.text.b)
-	rq.text.b = c.appendCopySource(rq.text.b, r.Source)
+	rq.text.b = c.appendCopySource(rq.text.b, r.Source, r.SourceRegion)
 	rq.set(d.copySource, rq.text.since(at))
 	rq.setIf(d.class, r.Class)
-	rq.setIf(d.sse, r.SSE)
+	d.setSSE(rq, r.SSE, r.SSEKey)
 	rq.setIf(d.metaDirective, d.directive(r.MetadataDirective))
 	if r.MetadataDirective == object.DirectiveReplace {
 		d.setMetadata(rq, r.Meta)
@@ -61,12 +61,14 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 }
 
 // copySource is bucket/key for s3 and host/key for cos, the key encoded.
-func (c *Client) copySource(r object.Ref) string { return string(c.appendCopySource(nil, r)) }
+func (c *Client) copySource(r object.Ref, region job.Region) string {
+	return string(c.appendCopySource(nil, r, region))
+}
 
-func (c *Client) appendCopySource(b []byte, r object.Ref) []byte {
+func (c *Client) appendCopySource(b []byte, r object.Ref, region job.Region) []byte {
 	b = append(b, r.Bucket...)
 	if c.d.cos {
-		b = append(append(b, '.'), c.end.sourceSuffix...)
+		b = append(append(b, '.'), c.sourceSuffix(region)...)
 	}
 	b = append(b, '/')
 	b = appendEscaped(b, string(r.Key), true)
@@ -92,7 +94,7 @@ func (c *Client) checkCopy(rq *request, a *response) *object.Error {
 		}
 		etag, version, r.LastModified = unquote(x.ETag), x.VersionID, parseXMLTime(x.LastModified)
 	}
-	if v := a.header.get(c.d.version); v != "" {
+	if v := a.header.peek(c.d.version); v != "" {
 		version = v
 	}
 	etag, version = cloned(etag, version)

@@ -41,10 +41,12 @@ func (c *Client) Put(ctx context.Context, p object.PutRequest) (object.PutResult
 	rq.setBody(p.Body, p.Size)
 	c.d.setMetadata(rq, p.Meta)
 	rq.setIf(c.d.class, p.Class)
-	rq.setIf(c.d.sse, p.SSE)
+	c.d.setSSE(rq, p.SSE, p.SSEKey)
 	if len(p.Tags) > 0 {
 		rq.set(c.d.tagging, encodeTags(p.Tags))
 	}
+	rq.setIf(c.d.acl, p.CannedACL)
+	c.d.setGrants(rq, p.Grants)
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return object.PutResult{}, err
@@ -68,8 +70,8 @@ func (c *Client) Delete(ctx context.Context, r object.Ref) (object.DeleteResult,
 		return object.DeleteResult{}, err
 	}
 	return object.DeleteResult{
-		HTTPStatus: a.status, DeleteMarker: a.header.get(c.d.deleteMarker) == "true",
-		Version: job.Version(strings.Clone(a.header.get(c.d.version))),
+		HTTPStatus: a.status, DeleteMarker: a.header.peek(c.d.deleteMarker) == "true",
+		Version: c.d.versionOf(a),
 	}, nil
 }
 
@@ -133,7 +135,7 @@ func (d *dialect) info(a *response) object.Info {
 			d.readMeta(&i.Meta, f)
 		}
 	}
-	if total, ok := rangeTotal(a.header.get("content-range")); ok {
+	if total, ok := rangeTotal(a.header.peek("content-range")); ok {
 		i.Size = total
 	}
 	return i

@@ -44,7 +44,7 @@ func (c *Client) moved(rq *request, a *response) bool {
 // regionIn finds the region that a misplaced call's answer names; "" = none.
 func (c *Client) regionIn(a *response) string {
 	if r := a.header.get(c.d.bucketRegion); regionName(r) {
-		return strings.Clone(r)
+		return r
 	}
 	var x struct {
 		XMLName  xml.Name
@@ -60,7 +60,7 @@ func (c *Client) regionIn(a *response) string {
 		}
 	}
 	if u, err := url.Parse(a.header.get("location")); err == nil {
-		return strings.Clone(hostRegion(u.Host))
+		return hostRegion(u.Host)
 	}
 	return ""
 }

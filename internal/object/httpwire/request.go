@@ -21,7 +21,11 @@ type field struct{ name, value string }
 // fields are headers.
 type fields []field
 
-func (f fields) get(name string) string {
+// get gives a header's value, which may leave the call.
+func (f fields) get(name string) string { return strings.Clone(f.peek(name)) }
+
+// peek gives a header's value where it lies, in the call's memory.
+func (f fields) peek(name string) string {
 	for i := range f {
 		if f[i].name == name {
 			return f[i].value

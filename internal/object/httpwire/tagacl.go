@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/xml"
-	"unicode/utf8"
 
 	"github.com/drover-batch/drover/internal/object"
 )
@@ -178,19 +177,7 @@ func decode[T any](x *T) func(c *Client, rq *request, a *response) *object.Error
 }
 
 // validXML reports whether XML 1.0 can carry s unchanged.
-func validXML(s string) bool {
-	for i, r := range s {
-		if r == utf8.RuneError {
-			if _, n := utf8.DecodeRuneInString(s[i:]); n == 1 {
-				return false
-			}
-		}
-		if r < ' ' && r != '\t' && r != '\n' && r != '\r' || r == 0xFFFE || r == 0xFFFF {
-			return false
-		}
-	}
-	return true
-}
+func validXML(s string) bool { return object.XMLCarries(s) }
 
 func escapeXML(s string) string {
 	var b bytes.Buffer

@@ -38,7 +38,7 @@ func anyRequest(t *rapid.T, c *Client) *request {
 		User: rapid.MapOfN(rapid.StringMatching(`[a-zA-Z0-9-]{1,10}`), text, 0, 3).Draw(t, "metadata"),
 	})
 	rq.setIf(c.d.tagging, encodeTags([]object.Tag{{Key: text.Draw(t, "tag"), Value: text.Draw(t, "tag value")}}))
-	rq.setIf(c.d.copySource, c.copySource(object.Ref{Bucket: "src", Key: job.Key(key)}))
+	rq.setIf(c.d.copySource, c.copySource(object.Ref{Bucket: "src", Key: job.Key(key)}, ""))
 	if method == "PUT" || method == "POST" {
 		switch rapid.IntRange(0, 2).Draw(t, "body") {
 		case 0:

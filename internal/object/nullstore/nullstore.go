@@ -105,6 +105,47 @@ func (s *Store) Delete(ctx context.Context, _ object.Ref) (object.DeleteResult, 
 	return object.DeleteResult{HTTPStatus: 204}, ctx.Err()
 }
 
+// CreateMultipart succeeds.
+func (s *Store) CreateMultipart(ctx context.Context, _ object.CreateMultipartRequest) (string, error) {
+	s.Calls.Add(1)
+	return "upload", ctx.Err()
+}
+
+// UploadPartCopy succeeds.
+func (s *Store) UploadPartCopy(ctx context.Context, _ object.PartCopyRequest) (string, error) {
+	s.Calls.Add(1)
+	return etag, ctx.Err()
+}
+
+// UploadPart reads the body and discards it.
+func (s *Store) UploadPart(ctx context.Context, p object.PartRequest) (string, error) {
+	s.Calls.Add(1)
+	n, err := io.Copy(io.Discard, p.Body)
+	s.Bytes.Add(n)
+	if err != nil {
+		return "", err
+	}
+	return etag, ctx.Err()
+}
+
+// ListParts finds none.
+func (s *Store) ListParts(ctx context.Context, _ object.Upload) ([]object.Part, error) {
+	s.Calls.Add(1)
+	return nil, ctx.Err()
+}
+
+// CompleteMultipart succeeds.
+func (s *Store) CompleteMultipart(ctx context.Context, _ object.CompleteRequest) (object.CompleteResult, error) {
+	s.Calls.Add(1)
+	return object.CompleteResult{ETag: etag, HTTPStatus: 200}, ctx.Err()
+}
+
+// AbortMultipart succeeds.
+func (s *Store) AbortMultipart(ctx context.Context, _ object.Upload) error {
+	s.Calls.Add(1)
+	return ctx.Err()
+}
+
 // List finds nothing.
 func (s *Store) List(context.Context, job.Bucket, object.ListOptions) iter.Seq2[object.ListEntry, error] {
 	s.Calls.Add(1)

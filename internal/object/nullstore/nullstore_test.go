@@ -30,3 +30,31 @@ func TestCountsAndForgets(t *testing.T) {
 		t.Errorf("%d calls, %d puts, %d bytes", s.Calls.Load(), s.Puts.Load(), s.Bytes.Load())
 	}
 }
+
+func TestPartsAreForgottenToo(t *testing.T) {
+	var s Store
+	ctx := t.Context()
+	id, err := s.CreateMultipart(ctx, object.CreateMultipartRequest{Bucket: "b", Key: "k"})
+	if err != nil || id == "" {
+		t.Error(id, err)
+	}
+	u := object.Upload{Bucket: "b", Key: "k", ID: id}
+	if etag, err := s.UploadPart(ctx, object.PartRequest{Upload: u, Number: 1, Body: strings.NewReader("123"), Size: 3}); err != nil || etag == "" {
+		t.Error(etag, err)
+	}
+	if etag, err := s.UploadPartCopy(ctx, object.PartCopyRequest{Upload: u, Number: 2, Length: 1}); err != nil || etag == "" {
+		t.Error(etag, err)
+	}
+	if parts, err := s.ListParts(ctx, u); err != nil || len(parts) > 0 {
+		t.Error(parts, err)
+	}
+	if r, err := s.CompleteMultipart(ctx, object.CompleteRequest{Upload: u}); err != nil || r.HTTPStatus != 200 || r.ETag == "" {
+		t.Error(r, err)
+	}
+	if err := s.AbortMultipart(ctx, u); err != nil {
+		t.Error(err)
+	}
+	if s.Calls.Load() != 6 || s.Bytes.Load() != 3 {
+		t.Errorf("%d calls, %d bytes", s.Calls.Load(), s.Bytes.Load())
+	}
+}
