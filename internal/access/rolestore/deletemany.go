@@ -13,7 +13,8 @@ var (
 	_ object.ManyDeleter = (*observed)(nil)
 )
 
-// DeleteMany implements object.ManyDeleter: what the role may not delete is left out of the call.
+// DeleteMany implements object.ManyDeleter: what the role may not delete is left out of the call; when that is all of it
+// there is none.
 func (g *guarded) DeleteMany(ctx context.Context, b job.Bucket, refs []object.Ref) ([]object.DeleteOutcome, []bool, error) {
 	out, ok := make([]object.DeleteOutcome, len(refs)), make([]bool, len(refs))
 	var may []object.Ref
@@ -25,8 +26,8 @@ func (g *guarded) DeleteMany(ctx context.Context, b job.Bucket, refs []object.Re
 		}
 		may, at = append(may, r), append(at, i)
 	}
-	if len(may) == 0 {
-		return out, ok, nil
+	if len(may) == 0 && len(refs) > 0 {
+		return nil, nil, out[0].Err
 	}
 	got, known, err := g.store.(object.ManyDeleter).DeleteMany(ctx, b, may)
 	if err != nil {
