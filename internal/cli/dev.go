@@ -156,14 +156,15 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	if err != nil {
 		return d, err
 	}
+	stores := oneStore{d.client, devRegion, devRole}
 	d.node, err = startNode(ctx, nodeOptions{
-		dir: filepath.Join(o.data, "engine"), sync: true, stores: oneStore{d.client, devRegion, devRole}, logger: o.logger,
+		dir: filepath.Join(o.data, "engine"), sync: true, stores: stores, logger: o.logger,
 		concurrency: o.concurrency,
 	})
 	if err != nil {
 		return d, err
 	}
-	if d.server, err = startServer(ctx, o, d.node); err != nil {
+	if d.server, err = startServer(ctx, o, d.node, stores); err != nil {
 		return d, err
 	}
 	d.ready = readyLine{

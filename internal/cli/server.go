@@ -13,7 +13,7 @@ import (
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api/coscontrol"
 	"github.com/drover-batch/drover/internal/api/rest"
-
+	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -25,8 +25,8 @@ type server struct {
 	err   error
 }
 
-// startServer listens and serves the COS XML and JSON APIs of a node for dev's one principal.
-func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
+// startServer listens and serves the COS XML and JSON APIs and the console of a node for dev's one principal.
+func startServer(ctx context.Context, o devOptions, n *node, stores engine.Stores) (*server, error) {
 	verifier := access.NewVerifier(access.Static(access.Principal{
 		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
 	}), nil)
@@ -35,6 +35,12 @@ func startServer(ctx context.Context, o devOptions, n *node) (*server, error) {
 	mux.Handle("/jobs", xml)
 	mux.Handle("/jobs/", xml)
 	mux.Handle("/api/v1/", rest.New(n.jobs, verifier, rest.Options{DefaultRegion: devRegion, Logger: o.logger}))
+	pages, err := newConsole(o, n.jobs, stores)
+	if err != nil {
+		return nil, err
+	}
+	mux.Handle("/console/", pages)
+	mux.Handle("GET /{$}", http.RedirectHandler("/console/", http.StatusSeeOther))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
 		if n.life.Err() != nil {
