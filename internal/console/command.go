@@ -17,7 +17,9 @@ var errNoCommand = errors.New("the command line has no flags for this job")
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
 	var args []string
+	unseen := false
 	flag := func(name, value string) {
+		unseen = unseen || visible(value) != value
 		if value != "" {
 			args = append(args, "--"+name+" "+quoteArg(value))
 		}
@@ -49,6 +51,9 @@ func command(s job.Spec) (string, error) {
 	flag("role", s.Role.ARN)
 	if !s.ConfirmationRequired {
 		args = append(args, "--start")
+	}
+	if unseen { // nobody should paste what cannot be read
+		return "", errNoCommand
 	}
 	return "drover job create " + name + " \\\n  " + strings.Join(args, " \\\n  "), nil
 }

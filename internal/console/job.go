@@ -84,12 +84,8 @@ func (s *server) showJob(c *call) error {
 	if p.Command, err = command(j.Spec); err != nil {
 		p.Command = ""
 	}
-	if s.o.SpecJSON != nil {
-		b, err := s.o.SpecJSON(j.Spec)
-		if err != nil {
-			return err
-		}
-		p.JSON = string(b)
+	if p.JSON, err = s.specJSON(j.Spec); err != nil {
+		return err
 	}
 	s.render(c, http.StatusOK, "job", p)
 	return nil

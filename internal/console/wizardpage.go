@@ -195,14 +195,9 @@ func (w *wizard) review() (*review, error) {
 	if text, err := command(spec); err == nil {
 		r.Command = text
 	}
-	if w.s.o.SpecJSON != nil {
-		b, err := w.s.o.SpecJSON(spec)
-		if err != nil {
-			return nil, err
-		}
-		r.JSON = string(b)
-	}
-	return r, nil
+	var err error
+	r.JSON, err = w.s.specJSON(spec)
+	return r, err
 }
 
 // operationFields is an operation as a table, in the words of the form.

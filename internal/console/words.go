@@ -1,6 +1,8 @@
 package console
 
 import (
+	"strings"
+
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/operation"
 )
@@ -25,4 +27,20 @@ func (s *server) plainWords(c *call, spec job.Spec) (sentence string, effects []
 		effects = append(effects, l.t("Archived sources that are not restored will fail."))
 	}
 	return visible(operation.Describe(spec.Operation)), effects
+}
+
+// specJSON is a spec as the JSON API takes it; what cannot be seen in its strings stands as JSON's own escapes.
+func (s *server) specJSON(spec job.Spec) (string, error) {
+	if s.o.SpecJSON == nil {
+		return "", nil
+	}
+	b, err := s.o.SpecJSON(spec)
+	if err != nil {
+		return "", err
+	}
+	lines := strings.Split(string(b), "\n")
+	for i, line := range lines {
+		lines[i] = visible(line)
+	}
+	return strings.Join(lines, "\n"), nil
 }
