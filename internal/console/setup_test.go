@@ -23,7 +23,6 @@ import (
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/apitest"
 	"github.com/drover-batch/drover/internal/job"
-	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/httpwire"
 	"github.com/drover-batch/drover/internal/operation"
@@ -207,25 +206,8 @@ func (f *fixture) add(s job.Spec, change func(*job.Job)) job.ID {
 	return j.ID
 }
 
-// openStore gives the console a real store.
-func (f *fixture) openStore() *httpwire.Client {
-	f.Helper()
-	srv, err := localstore.Open(f.Context(), localstore.Options{
-		Dir: f.TempDir(), Listen: "127.0.0.1:0", Region: "ap-chengdu", AccessKey: "key", SecretKey: "secret",
-	})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(func() { _ = srv.Close() })
-	client, err := httpwire.Open(httpwire.Options{Endpoint: srv.URL(), Region: "ap-chengdu", Credentials: func(context.Context) (httpwire.Credentials, error) {
-		return httpwire.Credentials{AccessKey: "key", SecretKey: "secret"}, nil
-	}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(client.Close)
-	f.stores.store, f.stores.err = client, nil
-	return client
-}
-
 var jobCaller = api.Caller{Account: someone, Principal: "alice"}
+
+func storeKeys(context.Context) (httpwire.Credentials, error) {
+	return httpwire.Credentials{AccessKey: "key", SecretKey: "secret"}, nil
+}
