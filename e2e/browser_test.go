@@ -20,6 +20,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/s3/types"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -69,6 +71,7 @@ func openSite(t *testing.T, args ...string) *site {
 		Credentials: credentials.NewStaticCredentialsProvider(ready.AccessKey, ready.SecretKey, ""),
 	})}
 	s.ctx = openBrowser(t, ctx)
+	s.listen()
 	s.do(
 		chromedp.EmulateViewport(1440, 900),
 		chromedp.Navigate(s.console+"/jobs"),
@@ -110,6 +113,25 @@ func openBrowser(t *testing.T, ctx context.Context) context.Context {
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
 	return ctx
+}
+
+// listen makes what the browser complains of, such as code that the page's policy forbids, a failure of the test. Answers
+// like 404 and 422 are no complaint.
+func (s *site) listen() {
+	s.Helper()
+	err := chromedp.Listen(s.ctx, func(ev any) {
+		switch ev := ev.(type) {
+		case *log.EventEntryAdded:
+			if ev.Entry.Level == log.LevelError && ev.Entry.Source != log.SourceNetwork {
+				s.Errorf("the browser says: %s %s", ev.Entry.Text, ev.Entry.URL)
+			}
+		case *runtime.EventExceptionThrown:
+			s.Errorf("the page's script fails: %s", ev.ExceptionDetails.Text)
+		}
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
 }
 
 func (s *site) do(steps ...chromedp.Action[chromedp.Void]) {
@@ -384,4 +406,28 @@ func TestBrowserShowsWhatIsWrongWithAList(t *testing.T) {
 	s.do(chromedp.SetValue("#manifest-key", "nothing.csv"))
 	s.follow("#next", `input#manifest-key[aria-invalid="true"]`)
 	s.until(`document.querySelector(".wrong").textContent.includes("nothing.csv")`)
+}
+
+// TestBrowserWithoutScript goes the whole way with script off: a page is then loaded again by the person, or by the
+// browser itself.
+func TestBrowserWithoutScript(t *testing.T) {
+	s := openSite(t)
+	s.objects("photos", "lists", 3, types.StorageClassStandard)
+	s.objects("backup", "lists", 0, "")
+	if _, err := chromedp.Call(s.ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}); err != nil {
+		t.Fatal(err)
+	}
+	s.list("lists", "photos.csv")
+	s.follow("#next", "#target-bucket")
+	s.do(chromedp.SendKeys("#target-bucket", "backup"))
+	s.follow("#next", "#description")
+	s.follow("#next", "#start")
+	s.follow("#create", "#job-id")
+	s.do(chromedp.WaitVisible(`.under .badge.ask`)) // Suspended: the browser loads the page every few seconds
+	s.follow(`#buttons a[href$="/confirm"]`, "#do")
+	s.follow("#do", "#job-id")
+	s.do(chromedp.WaitVisible(`.under .badge.good`), chromedp.WaitVisible("#report-manifest"))
+	if got := s.text("#succeeded"); got != "3" {
+		t.Errorf("%s succeeded, want 3", got)
+	}
 }
