@@ -122,7 +122,7 @@ func (s *site) listen() {
 	err := chromedp.Listen(s.ctx, func(ev any) {
 		switch ev := ev.(type) {
 		case *log.EventEntryAdded:
-			if ev.Entry.Level == log.LevelError && ev.Entry.Source != log.SourceNetwork {
+			if ev.Entry.Level == log.EntryLevelError && ev.Entry.Source != log.EntrySourceNetwork {
 				s.Errorf("the browser says: %s %s", ev.Entry.Text, ev.Entry.URL)
 			}
 		case *runtime.EventExceptionThrown:
