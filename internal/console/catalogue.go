@@ -63,7 +63,7 @@ var catalogue = map[string]string{
 	"Canned list":                          "预设权限",
 	"Choose a role":                        "请选择角色",
 	"Choose a role to read the list as.":   "请选择用于读取清单的角色。",
-	"Clone":                                "复制任务",
+	"Clone":                                "克隆",
 	"Column %s":                            "第 %s 列",
 	"Complete":                             "已完成",
 	"Completing":                           "收尾中",
