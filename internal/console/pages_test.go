@@ -31,7 +31,8 @@ func (f *fixture) zoo() {
 		})
 	}
 	f.pass(time.Minute)
-	f.add(spec(func(s *job.Spec) { s.Description = hostile }), func(j *job.Job) {
+	f.add(spec(nil), func(j *job.Job) {
+		j.Spec.Description = hostile // the service would refuse it
 		j.Status = job.Failed
 		j.StatusReason = hostile
 		j.Failures = []job.Failure{{Code: "ManifestUnreadable", Reason: hostile}}
