@@ -98,12 +98,20 @@ func (f *copyFlags) access(c *operation.Copy) error {
 }
 
 type restoreFlags struct {
-	Days int    `required:"" placeholder:"D" help:"How many days the restored copies stay, 1-365."`
+	Days int    `placeholder:"D" help:"How many days the restored copies stay, 1-365. Required, but not with --intelligent-tiering."`
 	Tier string `default:"Standard" enum:"Standard,Bulk" placeholder:"TIER" help:"Standard, or Bulk: cheaper and slower."`
+
+	TrustInventory     bool `help:"Fail, without a call, objects that the inventory lists in a class with nothing to restore. Inventories are days old."`
+	IntelligentTiering bool `help:"Restore from the archive tiers of intelligent tiering, for good: with no --days."`
 }
 
 func (f *restoreFlags) operation() (operation.Operation, error) {
-	return valid(&operation.Restore{Days: f.Days, Tier: f.Tier})
+	if f.Days == 0 && !f.IntelligentTiering {
+		return nil, usagef("", "--days is missing: how many days the restored copies stay, 1-365")
+	}
+	return valid(&operation.Restore{
+		Days: f.Days, Tier: f.Tier, TrustInventory: f.TrustInventory, IntelligentTiering: f.IntelligentTiering,
+	})
 }
 
 type deleteFlags struct{}

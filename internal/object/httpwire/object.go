@@ -80,8 +80,12 @@ func (c *Client) Restore(ctx context.Context, r object.RestoreRequest) (int, err
 	if !validXML(r.Tier) {
 		rq.refuse("The tier %q of a restore cannot be written as XML.", r.Tier)
 	}
-	rq.setXML(fmt.Appendf(nil, `<RestoreRequest%s><Days>%d</Days><%s><Tier>%s</Tier></%[3]s></RestoreRequest>`,
-		c.d.namespace, r.Days, c.d.tierElement, escapeXML(r.Tier)))
+	days := ""
+	if r.Days != 0 {
+		days = fmt.Sprintf("<Days>%d</Days>", r.Days)
+	}
+	rq.setXML(fmt.Appendf(nil, `<RestoreRequest%s>%s<%s><Tier>%s</Tier></%[3]s></RestoreRequest>`,
+		c.d.namespace, days, c.d.tierElement, escapeXML(r.Tier)))
 	rq.settles, rq.settledStatus = restoring, 202
 	a, err := c.call(ctx, rq)
 	if err != nil {
@@ -117,6 +121,8 @@ func (d *dialect) info(a *response) object.Info {
 			if f.value != "" {
 				i.Class = f.value
 			}
+		case d.archiveTier:
+			i.ArchiveTier = f.value
 		case d.sse:
 			i.SSE = f.value
 		case d.tagCount:
