@@ -34,6 +34,7 @@ type root struct {
 	Job       jobCmd       `cmd:"" help:"Create, watch and steer the jobs of a server."`
 	Manifest  manifestCmd  `cmd:"" help:"Look into a manifest."`
 	Inventory inventoryCmd `cmd:"" help:"Make inventory reports."`
+	Doctor    doctorCmd    `cmd:"" help:"Find out by trying what an object store really does."`
 	Version   versionCmd   `cmd:"" help:"Show the version."`
 }
 

@@ -26,8 +26,21 @@ var copyChecks = []check{
 		"Copies with new tags keep the old ones, or have none." + lostQuiet, "Copies with new tags fail.",
 	},
 	{
+		"copy-tags-beside-metadata", copyKeepsTagsWithNewMetadata,
+		"Copies with new metadata lose their source's tags." + lostQuiet, "Copies with new metadata fail where the source has tags.",
+	},
+	{
+		"copy-both-replaced", copyNewTagsAndMetadata,
+		"Copies with new metadata and new tags get something else." + lostQuiet, "Copies with new metadata and new tags fail.",
+	},
+	{
 		"copy-class", copyClass,
 		"Copies lie in another class than the one asked for." + lostQuiet, "Copies into another class fail.",
+	},
+	{
+		"copy-class-default", copyClassDefault,
+		"Copies for which no class is asked lie in their source's, and not in STANDARD: name the class in the job.",
+		"Copies of objects in other classes fail.",
 	},
 	{
 		"copy-encryption", copyEncryption,
@@ -70,35 +83,61 @@ func copyKeepsMetadata(ctx context.Context, p *prober) error {
 
 func copyNewMetadata(ctx context.Context, p *prober) error {
 	return copied(ctx, p, object.PutRequest{Meta: someMeta},
-		func(c *object.CopyRequest) { c.MetadataDirective, c.Meta = object.DirectiveReplace, newMeta },
+		replaceMeta,
 		func(r object.Ref) error { return p.hasMeta(ctx, r, newMeta) })
 }
 
 func copyKeepsTags(ctx context.Context, p *prober) error {
-	return p.copiedTags(ctx, nil, someTags)
+	_, err := p.copiedTags(ctx, nil, someTags)
+	return err
 }
 
 func copyNewTags(ctx context.Context, p *prober) error {
-	return p.copiedTags(ctx, func(c *object.CopyRequest) { c.TaggingDirective, c.Tags = object.DirectiveReplace, newTags }, newTags)
+	_, err := p.copiedTags(ctx, replaceTags, newTags)
+	return err
+}
+
+func copyKeepsTagsWithNewMetadata(ctx context.Context, p *prober) error {
+	_, err := p.copiedTags(ctx, replaceMeta, someTags)
+	return err
+}
+
+func copyNewTagsAndMetadata(ctx context.Context, p *prober) error {
+	to, err := p.copiedTags(ctx, func(c *object.CopyRequest) {
+		replaceMeta(c)
+		replaceTags(c)
+	}, newTags)
+	if err != nil {
+		return err
+	}
+	return p.hasMeta(ctx, to, newMeta)
+}
+
+func replaceMeta(c *object.CopyRequest) {
+	c.MetadataDirective, c.Meta = object.DirectiveReplace, newMeta
+}
+
+func replaceTags(c *object.CopyRequest) {
+	c.TaggingDirective, c.Tags = object.DirectiveReplace, newTags
 }
 
 // copiedTags tries a copy of an object that has tags, set by a call of their own where a put does not keep them.
-func (p *prober) copiedTags(ctx context.Context, change func(*object.CopyRequest), want []object.Tag) error {
+func (p *prober) copiedTags(ctx context.Context, change func(*object.CopyRequest), want []object.Tag) (to object.Ref, err error) {
 	from, err := p.source(ctx, object.PutRequest{})
 	if err != nil {
-		return err
+		return to, err
 	}
 	if _, err := p.s.PutTags(ctx, from, someTags); err != nil {
-		return needs("tagging the source", err)
+		return to, needs("tagging the source", err)
 	}
 	if err := p.hasTags(ctx, from, someTags); err != nil {
-		return unknownf("the source has no tags to copy")
+		return to, unknownf("the source has no tags to copy")
 	}
-	to, err := p.copy(ctx, from, change)
+	to, err = p.copy(ctx, from, change)
 	if err != nil {
-		return err
+		return to, err
 	}
-	return p.hasTags(ctx, to, want)
+	return to, p.hasTags(ctx, to, want)
 }
 
 func copyClass(ctx context.Context, p *prober) error {
@@ -115,6 +154,14 @@ func copyClass(ctx context.Context, p *prober) error {
 		return err
 	}
 	return p.hasClass(ctx, to, class)
+}
+
+func copyClassDefault(ctx context.Context, p *prober) error {
+	if p.warm == "" {
+		return unknownf("the store was found to keep no class beside STANDARD that is read at once")
+	}
+	return copied(ctx, p, object.PutRequest{Class: p.warm}, nil,
+		func(r object.Ref) error { return p.hasClass(ctx, r, "STANDARD") })
 }
 
 func copyEncryption(ctx context.Context, p *prober) error {
@@ -246,8 +293,7 @@ func selfMetadata(ctx context.Context, p *prober) error {
 	if err != nil {
 		return err
 	}
-	err = p.onto(ctx, r, func(c *object.CopyRequest) { c.MetadataDirective, c.Meta = object.DirectiveReplace, newMeta })
-	if err != nil {
+	if err := p.onto(ctx, r, replaceMeta); err != nil {
 		return err
 	}
 	if err := p.hasMeta(ctx, r, newMeta); err != nil {

@@ -3,6 +3,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/drover-batch/drover/internal/object"
 )
@@ -23,12 +24,22 @@ func unknownf(format string, args ...any) error {
 	return &finding{Unknown, fmt.Sprintf(format, args...)}
 }
 
-// needs marks an error of a call that only prepares a trial or looks at what came of it: nothing is learnt then.
+// needs marks an error of a call that only prepares a trial: nothing is learnt then.
 func needs(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
 	return unknownf("%s: %s", doing, told(err))
+}
+
+// looks marks an error of a call that looks at what came of a trial. Where the store was content with the trial and now
+// has nothing, or answers with success what cannot be read, it did not do it; of another error nothing is learnt.
+func looks(doing string, err error) error {
+	switch code := object.CodeOf(err); {
+	case code == object.CodeNoSuchKey, code == object.CodeNoSuchVersion, object.StatusOf(err) == http.StatusOK:
+		return ignoredf("%s: %s", doing, told(err))
+	}
+	return needs(doing, err)
 }
 
 // findingOf takes an error of a store for a refusal, unless the same call might succeed later.

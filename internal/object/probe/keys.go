@@ -62,7 +62,7 @@ func keepsKey(folder, copies, end string) func(context.Context, *prober) error {
 func (p *prober) isListed(ctx context.Context, folder, end string) error {
 	entries, err := p.list(ctx, object.ListOptions{Prefix: folder})
 	if err != nil {
-		return needs("listing the object", err)
+		return looks("listing the object", err)
 	}
 	if got := p.ends(entries, folder); !slices.Equal(got, []string{end}) {
 		return ignoredf("the key's end %q is listed as %q", end, got)

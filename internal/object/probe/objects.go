@@ -84,7 +84,7 @@ func putGet(ctx context.Context, p *prober) error {
 		return err
 	}
 	if err := rc.Close(); err != nil {
-		return needs("reading the object", err)
+		return looks("reading the object", err)
 	}
 	return p.holds(ctx, r, body)
 }
@@ -257,7 +257,7 @@ func (p *prober) isGone(ctx context.Context, r object.Ref) error {
 	case object.StatusOf(err) == 404:
 		return nil
 	}
-	return needs("looking at the object", err)
+	return looks("looking at the object", err)
 }
 
 func deleteMany(ctx context.Context, p *prober) error {

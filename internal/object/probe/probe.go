@@ -8,6 +8,7 @@ package probe
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -81,7 +82,7 @@ func (o Options) classes() []string {
 // cleanTime bounds the removal of what was made, which goes on when ctx has ended.
 const cleanTime = 2 * time.Minute
 
-// Run tries everything on a bucket, some 150 small calls one after another. An error means that the report is not whole
+// Run tries everything on a bucket, some 250 small calls one after another. An error means that the report is not whole
 // (no object can be stored, or ctx ended), or that objects are left under the prefix, whose name it gives.
 //
 // One object of a few bytes is readable by everybody until it is removed; objects in archive classes are removed before
@@ -92,8 +93,8 @@ func Run(ctx context.Context, s object.Store, bucket job.Bucket, o Options) (r R
 	defer func() {
 		clean, cancel := context.WithTimeout(context.WithoutCancel(ctx), cleanTime)
 		defer cancel()
-		if left := p.clean(clean); left != nil && err == nil {
-			err = left
+		if left := p.clean(clean); left != nil && (err == nil || ctx.Err() != nil) {
+			err = errors.Join(err, left)
 		}
 	}()
 	if err := p.begin(ctx); err != nil {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -142,6 +143,24 @@ func TestTheEmbeddedStoreDoesEverything(t *testing.T) {
 	}
 }
 
+func TestTheDocumentNamesEverything(t *testing.T) {
+	t.Parallel()
+	doc, err := os.ReadFile("../../../docs/probe.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, httpwire.COS)
+	for _, found := range run(t, c, c, plain, httpwire.COS).Capabilities {
+		name := found.Name
+		if strings.HasPrefix(name, "class-") {
+			name = "class-…"
+		}
+		if !strings.Contains(string(doc), "`"+name+"`") {
+			t.Errorf("docs/probe.md does not name %s", name)
+		}
+	}
+}
+
 // dropsClass takes no notice of classes.
 type dropsClass struct{ *httpwire.Client }
 
@@ -241,13 +260,13 @@ func TestLiesAreFound(t *testing.T) {
 		{"classes are dropped", plain, func(c *httpwire.Client) object.Store { return dropsClass{c} }, append([]string{
 			"class-STANDARD_IA ignored", "class-ONEZONE_IA ignored", "class-INTELLIGENT_TIERING ignored",
 			"class-GLACIER_IR ignored", "class-GLACIER ignored", "class-DEEP_ARCHIVE ignored",
-			"list-class unknown", "copy-class unknown", "copy-self-class unknown",
+			"list-class unknown", "copy-class unknown", "copy-class-default unknown", "copy-self-class unknown",
 		}, append(noVersions, "restore unknown")...)},
 		{"classes of copies are dropped", versioned, func(c *httpwire.Client) object.Store { return dropsCopyClass{c} }, []string{
 			"copy-class ignored", "copy-self-class refused",
 		}},
 		{"tags are dropped", versioned, func(c *httpwire.Client) object.Store { return dropsTags{c} }, []string{
-			"put-tags ignored", "copy-tags-replaced ignored",
+			"put-tags ignored", "copy-tags-replaced ignored", "copy-both-replaced ignored",
 		}},
 		{"conditions are dropped", versioned, func(c *httpwire.Client) object.Store { return dropsConditions{c} }, []string{
 			"copy-if-modified-since ignored", "copy-if-unmodified-since ignored", "copy-if-match ignored",
@@ -260,7 +279,8 @@ func TestLiesAreFound(t *testing.T) {
 			"copy-acl-canned ignored", "copy-acl-grants ignored", "restore ignored", "restore-refused ignored",
 		}},
 		{"tags are refused", versioned, func(c *httpwire.Client) object.Store { return refusesTags{c} }, []string{
-			"tags refused", "copy-tags-kept unknown", "copy-tags-replaced unknown", "version-tags refused",
+			"tags refused", "copy-tags-kept unknown", "copy-tags-replaced unknown", "copy-tags-beside-metadata unknown",
+			"copy-both-replaced unknown", "version-tags refused",
 		}},
 	} {
 		t.Run(v.name, func(t *testing.T) {

@@ -80,26 +80,29 @@ func (p *prober) copy(ctx context.Context, from object.Ref, change func(c *objec
 
 func (p *prober) head(ctx context.Context, r object.Ref) (object.Info, error) {
 	i, err := p.s.Head(ctx, r)
-	return i, needs("looking at the object", err)
+	return i, looks("looking at the object", err)
 }
 
 func (p *prober) tags(ctx context.Context, r object.Ref) ([]object.Tag, error) {
 	tags, err := p.s.Tags(ctx, r)
-	return tags, needs("reading the tags", err)
+	if object.CodeOf(err) == "NoSuchTagSet" {
+		return nil, nil
+	}
+	return tags, looks("reading the tags", err)
 }
 
 func (p *prober) acl(ctx context.Context, r object.Ref) (object.ACL, error) {
 	acl, err := p.s.ACL(ctx, r)
-	return acl, needs("reading the access list", err)
+	return acl, looks("reading the access list", err)
 }
 
 func (p *prober) read(ctx context.Context, r object.Ref) (string, error) {
 	rc, _, err := p.s.Get(ctx, r, 0, -1)
 	if err != nil {
-		return "", needs("reading the object", err)
+		return "", looks("reading the object", err)
 	}
 	b, err := io.ReadAll(io.LimitReader(rc, 1<<10))
-	return string(b), needs("reading the object", errors.Join(err, rc.Close()))
+	return string(b), looks("reading the object", errors.Join(err, rc.Close()))
 }
 
 // holds compares an object's body.
