@@ -54,7 +54,9 @@ type Copy struct {
 	PrefixFrom        string    `json:"prefixFrom,omitempty"`
 	PrefixTo          string    `json:"prefixTo,omitempty"`
 	StorageClass      string    `json:"storageClass,omitempty"`
-	SSE               string    `json:"sse,omitempty"` // AES256
+	SSE               string    `json:"sse,omitempty"`    // AES256, aws:kms or cos/kms
+	SSEKey            string    `json:"sseKey,omitempty"` // the key's id for KMS
+	Verify            string    `json:"verify,omitempty"` // off, head or checksum: how each copy is looked at
 	ACL               string    `json:"acl,omitempty"`
 	CannedACL         string    `json:"cannedAcl,omitempty"` // private or public-read
 	Grants            []Grant   `json:"grants,omitempty"`
@@ -93,8 +95,12 @@ type Tag struct {
 
 // Restore asks for temporary copies of archived objects.
 type Restore struct {
-	Days int    `json:"days"` // 1–365
-	Tier string `json:"tier"` // Standard or Bulk
+	Days int    `json:"days,omitempty"` // 1–365; none with IntelligentTiering
+	Tier string `json:"tier"`           // Standard or Bulk
+	// TrustInventory fails the rows whose class in the inventory is no archive class, without a call.
+	TrustInventory bool `json:"trustInventory,omitempty"`
+	// IntelligentTiering restores from the archive tiers of intelligent tiering.
+	IntelligentTiering bool `json:"intelligentTiering,omitempty"`
 }
 
 // Delete deletes each object, or the version that its row names.

@@ -38,6 +38,7 @@ type root struct {
 	Role      roleCmd      `cmd:"" help:"Create, list, show and delete the roles of a server."`
 	Principal principalCmd `cmd:"" help:"Create, list, disable and rotate the access keys of a server."`
 	Config    configCmd    `cmd:"" help:"Look into a configuration file."`
+	Doctor    doctorCmd    `cmd:"" help:"Find out by trying what an object store really does."`
 	Version   versionCmd   `cmd:"" help:"Show the version."`
 }
 

@@ -41,6 +41,8 @@ func TestWrongUsageIsAnsweredBeforeAnythingIsDone(t *testing.T) {
 		"a flag that is none":             {[]string{"version", "--otput", "json"}, `unknown flag --otput, did you mean "--output"?`},
 		"a required flag is missing":      {[]string{"run", "copy", "--to", "b"}, "missing flags: --manifest"},
 		"days out of range":               {[]string{"run", "restore", "--manifest", "x.csv", "--days", "400"}, "400"},
+		"no days":                         {[]string{"run", "restore", "--manifest", "x.csv"}, "--days is missing"},
+		"days where there are none":       {[]string{"run", "restore", "--manifest", "x.csv", "--days", "1", "--intelligent-tiering"}, "leave the days out"},
 		"a tier that batches have not":    {[]string{"run", "restore", "--manifest", "x.csv", "--days", "1", "--tier", "Expedited"}, "--tier must be one of"},
 		"two prefix operations":           {[]string{"run", "copy", "--to", "bbb", "--manifest", "x.csv", "--prefix-add", "a", "--prefix-delete", "b"}, "can't be used together"},
 		"a replacement without =":         {[]string{"run", "copy", "--to", "bbb", "--manifest", "x.csv", "--prefix-replace", "a"}, `--prefix-replace: "a" is not A=B`},

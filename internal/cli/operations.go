@@ -19,7 +19,9 @@ type copyFlags struct {
 	PrefixReplace string   `xor:"prefix" placeholder:"A=B" help:"Replace the prefix A of keys that have it by B."`
 	PrefixDelete  string   `xor:"prefix" placeholder:"A" help:"Take the prefix A off keys that have it."`
 	StorageClass  string   `placeholder:"CLASS" help:"Storage class of the copies: STANDARD, STANDARD_IA, ARCHIVE, DEEP_ARCHIVE. Default: STANDARD, whatever the source has."`
-	SSE           string   `name:"sse" placeholder:"AES256" help:"Encrypt the copies at the server: AES256."`
+	SSE           string   `name:"sse" placeholder:"SSE" help:"Encrypt the copies at the server: AES256, aws:kms or cos/kms."`
+	SSEKey        string   `name:"sse-key" placeholder:"ID" help:"Key for aws:kms or cos/kms. Default: the account's own."`
+	Verify        string   `placeholder:"HOW" help:"Look at each copy: off, head (size, class, metadata, tags) or checksum. Default: off."`
 	ACL           string   `name:"acl" placeholder:"ACL" help:"Access to the copies: copy (as the source), private or public-read. Default: the bucket's."`
 	GrantMode     string   `default:"add" enum:"add,replace" placeholder:"MODE" help:"What --grant does: add to the source's grants, or replace them."`
 	Grant         []string `sep:"none" placeholder:"PERMISSION=ID" help:"Grant READ, READ_ACP, WRITE_ACP or FULL_CONTROL to an account's id or a group's URI. Repeatable."`
@@ -38,6 +40,8 @@ func (f *copyFlags) operation() (operation.Operation, error) {
 		TargetRegion:      job.Region(f.ToRegion),
 		StorageClass:      f.StorageClass,
 		SSE:               f.SSE,
+		SSEKey:            f.SSEKey,
+		Verify:            operation.Verify(f.Verify),
 		IfModifiedSince:   f.IfModifiedSince,
 		IfUnmodifiedSince: f.IfUnmodifiedSince,
 	}
@@ -98,12 +102,20 @@ func (f *copyFlags) access(c *operation.Copy) error {
 }
 
 type restoreFlags struct {
-	Days int    `required:"" placeholder:"D" help:"How many days the restored copies stay, 1-365."`
+	Days int    `placeholder:"D" help:"How many days the restored copies stay, 1-365. Required, but not with --intelligent-tiering."`
 	Tier string `default:"Standard" enum:"Standard,Bulk" placeholder:"TIER" help:"Standard, or Bulk: cheaper and slower."`
+
+	TrustInventory     bool `help:"Fail, without a call, objects that the inventory lists in a class with nothing to restore. Inventories are days old."`
+	IntelligentTiering bool `help:"Restore from the archive tiers of intelligent tiering, for good: with no --days."`
 }
 
 func (f *restoreFlags) operation() (operation.Operation, error) {
-	return valid(&operation.Restore{Days: f.Days, Tier: f.Tier})
+	if f.Days == 0 && !f.IntelligentTiering {
+		return nil, usagef("", "--days is missing: how many days the restored copies stay, 1-365")
+	}
+	return valid(&operation.Restore{
+		Days: f.Days, Tier: f.Tier, TrustInventory: f.TrustInventory, IntelligentTiering: f.IntelligentTiering,
+	})
 }
 
 type deleteFlags struct{}

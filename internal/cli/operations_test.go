@@ -82,6 +82,10 @@ func TestOtherFlagsBecomeTheirOperation(t *testing.T) {
 	if diff := cmp.Diff(&operation.Restore{Days: 7, Tier: "Bulk"}, restore); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
+	restore, err = parse[restoreFlags](t, "--intelligent-tiering", "--trust-inventory").operation()
+	if diff := cmp.Diff(&operation.Restore{Tier: "Standard", TrustInventory: true, IntelligentTiering: true}, restore); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
 	tag, err := parse[tagFlags](t, "--set", "a=b", "--mode", "add").operation()
 	want := &operation.Tagging{Directive: operation.DirectiveAdd, Tags: []job.Tag{{Key: "a", Value: "b"}}}
 	if diff := cmp.Diff(want, tag); err != nil || diff != "" {

@@ -40,6 +40,7 @@ type Info struct {
 	Version      job.Version
 	LastModified time.Time
 	Class        string // STANDARD when the store names none
+	ArchiveTier  string // of intelligent tiering, such as ARCHIVE_ACCESS (AWS S3 API, HeadObject); "" = in none
 	SSE          string
 	Meta         Metadata
 	TagCount     int
@@ -114,7 +115,7 @@ type CopyResult struct {
 // RestoreRequest asks for a temporary copy of an archived object.
 type RestoreRequest struct {
 	Ref  Ref
-	Days int    // 1–365
+	Days int    // 1–365; 0 leaves the element out, for the archive tiers of intelligent tiering
 	Tier string // Standard, Bulk or Expedited
 }
 

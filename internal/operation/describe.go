@@ -17,7 +17,14 @@ func Describe(op job.Operation) string {
 }
 
 func (r *Restore) describe() string {
-	return fmt.Sprintf("Asks for a copy of each archived object that can be read for %s, in the %s tier.", count(r.Days, "day"), r.Tier)
+	trust := ""
+	if r.TrustInventory {
+		trust = " Objects that the inventory lists in another class fail without a call."
+	}
+	if r.IntelligentTiering {
+		return fmt.Sprintf("Asks for each object in an archive tier of intelligent tiering to be made readable, in the %s tier.%s", r.Tier, trust)
+	}
+	return fmt.Sprintf("Asks for a copy of each archived object that can be read for %s, in the %s tier.%s", count(r.Days, "day"), r.Tier, trust)
 }
 
 func (d *Delete) describe() string {

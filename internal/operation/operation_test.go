@@ -40,6 +40,7 @@ func samples() []Operation {
 		&Copy{TargetBucket: "copies-1250000000", SSE: object.SSEKMSCOS, SSEKey: "key-1", Verify: VerifyChecksum},
 		&Copy{TargetBucket: "copies-1250000000", CannedACL: aclPublicRead, Tagging: DirectiveReplace, NewTags: []job.Tag{}},
 		&Restore{Days: 7, Tier: TierBulk},
+		&Restore{Tier: TierStandard, TrustInventory: true, IntelligentTiering: true},
 		&Delete{},
 		&Tagging{Directive: DirectiveAdd, Tags: []job.Tag{{Key: "k", Value: "v"}, {Key: "empty"}}},
 		&Tagging{Directive: DirectiveReplace, Tags: []job.Tag{}},

@@ -49,7 +49,9 @@ func TestPutACL(t *testing.T) {
 		{"grants without an owner", &PutACL{Grants: read}, entry, nil, job.Succeeded(200, ""), "GETACL src/dir/a, PUTACL src/dir/a", read},
 		{"grants with the owner", &PutACL{Grants: read, Owner: ownerS3}, entry, nil, job.Succeeded(200, ""), "PUTACL src/dir/a", read},
 		{
-			"a version", &PutACL{Grants: read}, job.Entry{Bucket: "src", Key: "dir/a", Version: "v1"}, nil,
+			"a version", &PutACL{Grants: read},
+			job.Entry{Bucket: "src", Key: "dir/a", Version: "v1"},
+			nil,
 			job.Succeeded(200, ""), "GETACL src/dir/a?v1, PUTACL src/dir/a?v1", read,
 		},
 		{
@@ -57,16 +59,20 @@ func TestPutACL(t *testing.T) {
 			job.FailedTask("AccessDenied", 403, "The owner of an object cannot be changed."), "PUTACL src/dir/a", nil,
 		},
 		{
-			"a list that cannot be read", &PutACL{Grants: read}, entry, map[string][]error{"GETACL": {denied}},
+			"a list that cannot be read", &PutACL{Grants: read}, entry,
+			map[string][]error{"GETACL": {denied}},
 			job.FailedTask("AccessDenied", 403, "While reading the object's access list for its owner: Access Denied"), "GETACL src/dir/a", nil,
 		},
 		{
-			"a list that cannot be set", &PutACL{Canned: aclPrivate}, entry, map[string][]error{"PUTACL": {denied}},
+			"a list that cannot be set", &PutACL{Canned: aclPrivate}, entry,
+			map[string][]error{"PUTACL": {denied}},
 			job.FailedTask("AccessDenied", 403, "Access Denied"), "PUTACL src/dir/a", nil,
 		},
 		{"nothing there", &PutACL{Canned: aclPrivate}, job.Entry{Bucket: "src", Key: "none"}, nil, job.FailedTask("NoSuchKey", 404, "The specified key does not exist."), "PUTACL src/none", nil},
 		{
-			"a delete marker", &PutACL{Canned: aclPrivate}, job.Entry{Bucket: "src", Key: "dir/a", DeleteMarker: true}, nil,
+			"a delete marker", &PutACL{Canned: aclPrivate},
+			job.Entry{Bucket: "src", Key: "dir/a", DeleteMarker: true},
+			nil,
 			job.FailedTask("MethodNotAllowed", 405, "The row lists a delete marker, which has no access list."), "", nil,
 		},
 	} {

@@ -37,6 +37,7 @@ var may = []struct {
 	{"internal/job", nil},
 	{"internal/object", []string{"internal/job"}},
 	{"internal/object/httpwire", []string{"internal/object", "internal/job"}},
+	{"internal/object/probe", []string{"internal/object", "internal/job"}},
 	{"internal/object/nullstore", []string{"internal/object", "internal/job"}},
 	{"internal/operation", []string{"internal/object", "internal/job"}},
 	{"internal/manifest", []string{"internal/job"}},

@@ -68,7 +68,10 @@ func toOperation(o client.Operation) (job.Operation, error) {
 		ops = append(ops, toCopy(*o.Copy))
 	}
 	if o.Restore != nil {
-		ops = append(ops, &operation.Restore{Days: o.Restore.Days, Tier: o.Restore.Tier})
+		ops = append(ops, &operation.Restore{
+			Days: o.Restore.Days, Tier: o.Restore.Tier,
+			TrustInventory: o.Restore.TrustInventory, IntelligentTiering: o.Restore.IntelligentTiering,
+		})
 	}
 	if o.Delete != nil {
 		ops = append(ops, &operation.Delete{})
@@ -91,6 +94,8 @@ func toCopy(c client.Copy) *operation.Copy {
 		PrefixTo:          c.PrefixTo,
 		StorageClass:      c.StorageClass,
 		SSE:               c.SSE,
+		SSEKey:            c.SSEKey,
+		Verify:            operation.Verify(c.Verify),
 		ACL:               operation.Directive(c.ACL),
 		CannedACL:         c.CannedACL,
 		Metadata:          operation.Directive(c.Metadata),
@@ -156,7 +161,9 @@ func fromOperation(op job.Operation) client.Operation {
 	case *operation.Copy:
 		return client.Operation{Copy: fromCopy(op)}
 	case *operation.Restore:
-		return client.Operation{Restore: &client.Restore{Days: op.Days, Tier: op.Tier}}
+		return client.Operation{Restore: &client.Restore{
+			Days: op.Days, Tier: op.Tier, TrustInventory: op.TrustInventory, IntelligentTiering: op.IntelligentTiering,
+		}}
 	case *operation.Delete:
 		return client.Operation{Delete: &client.Delete{}}
 	case *operation.Tagging:
@@ -174,6 +181,8 @@ func fromCopy(op *operation.Copy) *client.Copy {
 		PrefixTo:          op.PrefixTo,
 		StorageClass:      op.StorageClass,
 		SSE:               op.SSE,
+		SSEKey:            op.SSEKey,
+		Verify:            string(op.Verify),
 		ACL:               string(op.ACL),
 		CannedACL:         op.CannedACL,
 		Metadata:          string(op.Metadata),

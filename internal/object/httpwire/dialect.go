@@ -14,7 +14,7 @@ type dialect struct {
 	ifModified, ifUnmodified, ifMatch                   string
 	class, sse, acl, grant, meta                        string
 	version, deleteMarker, restore, tagCount, requestID string
-	bucketRegion, token                                 string
+	bucketRegion, token, archiveTier                    string
 
 	directiveCopy, directiveReplace string
 	tierElement                     string // of a restore request, around Tier
@@ -34,7 +34,7 @@ func newDialect(d Dialect) *dialect {
 		class: p + "storage-class", sse: p + "server-side-encryption", acl: p + "acl", grant: p + "grant-",
 		meta: p + "meta-", version: p + "version-id", deleteMarker: p + "delete-marker", restore: p + "restore",
 		tagCount: p + "tagging-count", requestID: p + "request-id", bucketRegion: p + "bucket-region",
-		token:         p + "security-token",
+		token: p + "security-token", archiveTier: p + "archive-status",
 		directiveCopy: "COPY", directiveReplace: "REPLACE", tierElement: "GlacierJobParameters",
 		namespace: ` xmlns="http://s3.amazonaws.com/doc/2006-03-01/"`,
 	}

@@ -111,7 +111,7 @@ func TestInfoOfHeaders(t *testing.T) {
 			"x-cos-storage-class": "DEEP_ARCHIVE", "x-cos-server-side-encryption": "AES256", "x-cos-version-id": "v1",
 			"x-cos-restore": `ongoing-request="false", expiry-date="Wed, 20 Nov 2019 16:00:00 GMT"`, "x-cos-tagging-count": "3",
 			"x-cos-meta-Some-Name": "=?UTF-8?Q?=C3=A9?=", "Cache-Control": "no-cache", "Expires": "0", "Content-Encoding": "gzip",
-			"Content-Type": "text/plain", "x-amz-meta-other": "no",
+			"Content-Type": "text/plain", "x-amz-meta-other": "no", "x-cos-archive-status": "ARCHIVE_ACCESS",
 		} {
 			w.Header().Set(k, v)
 		}
@@ -119,7 +119,7 @@ func TestInfoOfHeaders(t *testing.T) {
 	got, err := c.Head(t.Context(), ref)
 	want := object.Info{
 		Size: 12, ETag: "e1", Version: "v1", LastModified: time.Date(2019, 11, 19, 16, 0, 0, 0, time.UTC), Class: "DEEP_ARCHIVE",
-		SSE: "AES256", TagCount: 3, Restore: &object.RestoreState{Expiry: time.Date(2019, 11, 20, 16, 0, 0, 0, time.UTC)},
+		ArchiveTier: "ARCHIVE_ACCESS", SSE: "AES256", TagCount: 3, Restore: &object.RestoreState{Expiry: time.Date(2019, 11, 20, 16, 0, 0, 0, time.UTC)},
 		Meta: object.Metadata{
 			CacheControl: "no-cache", ContentEncoding: "gzip", ContentType: "text/plain", Expires: "0",
 			User: map[string]string{"some-name": "=?UTF-8?Q?=C3=A9?="},
@@ -206,6 +206,10 @@ func TestRestoreOnTheWire(t *testing.T) {
 		})
 		if err != nil || status != 202 || got != want || query != "restore=&versionId=v" {
 			t.Errorf("%s: %d, %v, %q %s", d, status, err, query, got)
+		}
+		_, err = c.Restore(t.Context(), object.RestoreRequest{Ref: object.Ref{Bucket: "b", Key: "k"}, Tier: "Bulk"})
+		if without := strings.Replace(want, "<Days>7</Days>", "", 1); err != nil || got != without {
+			t.Errorf("%s: without days: %v, %s", d, err, got)
 		}
 	}
 }

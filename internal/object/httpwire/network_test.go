@@ -302,8 +302,17 @@ func TestUnsendable(t *testing.T) {
 
 func TestHeadersThatCannotBeSet(t *testing.T) {
 	for _, f := range []field{
-		{"a", "b\r\nc: d"}, {"a", "\x00"}, {"a", "0123456\x7f"}, {"a", "0123456789abcdef\n"}, {"a", "b\rc"}, {"a", "éééé\x1féééé"},
-		{"", "b"}, {"a b", "c"}, {"a:", "b"}, {"A", "b"}, {"a\r\nb", "c"},
+		{"a", "b\r\nc: d"},
+		{"a", "\x00"},
+		{"a", "0123456\x7f"},
+		{"a", "0123456789abcdef\n"},
+		{"a", "b\rc"},
+		{"a", "éééé\x1féééé"},
+		{"", "b"},
+		{"a b", "c"},
+		{"a:", "b"},
+		{"A", "b"},
+		{"a\r\nb", "c"},
 	} {
 		rq := &request{}
 		if rq.set(f.name, f.value); rq.err == nil {

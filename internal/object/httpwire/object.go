@@ -84,9 +84,11 @@ func (c *Client) Restore(ctx context.Context, r object.RestoreRequest) (int, err
 		rq.refuse("The tier %q of a restore cannot be written as XML.", r.Tier)
 	}
 	at := len(rq.text.b)
-	rq.text.join("<RestoreRequest", c.d.namespace, "><Days>")
-	rq.text.b = strconv.AppendInt(rq.text.b, int64(r.Days), 10)
-	rq.text.join("</Days><", c.d.tierElement, "><Tier>")
+	rq.text.join("<RestoreRequest", c.d.namespace, ">")
+	if r.Days != 0 {
+		rq.text.join("<Days>", strconv.Itoa(r.Days), "</Days>")
+	}
+	rq.text.join("<", c.d.tierElement, "><Tier>")
 	rq.text.b = appendXML(rq.text.b, r.Tier)
 	rq.text.join("</Tier></", c.d.tierElement, "></RestoreRequest>")
 	rq.setXML(rq.text.b[at:])
@@ -125,6 +127,8 @@ func (d *dialect) info(a *response) object.Info {
 			if f.value != "" {
 				i.Class = f.value
 			}
+		case d.archiveTier:
+			i.ArchiveTier = f.value
 		case d.sse:
 			i.SSE = f.value
 		case d.tagCount:
