@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"time"
@@ -161,10 +162,15 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 		return d, err
 	}
 	metrics := telemetry.New(buildVersion().Version)
+	stores := oneStore{d.client, devRegion, devRole}
 	d.node, err = startNode(ctx, nodeOptions{
-		dir: filepath.Join(o.data, "engine"), sync: true, stores: oneStore{d.client, devRegion, devRole}, logger: o.logger,
+		dir: filepath.Join(o.data, "engine"), sync: true, stores: stores, logger: o.logger,
 		concurrency: o.concurrency, metrics: metrics,
 	})
+	if err != nil {
+		return d, err
+	}
+	pages, err := newConsole(o, d.node.jobs, stores)
 	if err != nil {
 		return d, err
 	}
@@ -173,6 +179,7 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	}), nil)
 	d.server, err = startServer(ctx, serverOptions{listen: o.listen, logger: o.logger, handler: newMux(muxOptions{
 		jobs: d.node.jobs, verifier: verifier, region: devRegion, known: func(r job.Region) bool { return r == devRegion }, logger: o.logger, metrics: metrics, ready: d.node.ready,
+		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
 	})})
 	if err != nil {
 		return d, err

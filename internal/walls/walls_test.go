@@ -54,7 +54,7 @@ var may = []struct {
 		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/job",
 	}},
 	{"internal/engine/carrier", []string{"internal/engine", "internal/job"}},
-	{"internal/console", []string{"internal/api", "internal/access", "internal/operation", "internal/job"}},
+	{"internal/console", []string{"internal/api", "internal/operation", "internal/manifest", "internal/object", "internal/job"}},
 	{"internal/localstore", []string{"internal/access", "internal/object", "internal/job"}},
 	{"internal/telemetry", []string{"internal/job"}},
 	{"internal/config", []string{

@@ -1,0 +1,165 @@
+package console
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+// errNoCommand is for what only the API can say.
+var errNoCommand = errors.New("the command line has no flags for this job")
+
+// command is the command line that makes the same job.
+func command(s job.Spec) (string, error) {
+	var args []string
+	unseen := false
+	flag := func(name, value string) {
+		unseen = unseen || visible(value) != value
+		if value != "" {
+			args = append(args, "--"+name+" "+quoteArg(value))
+		}
+	}
+	flag("manifest", "s3://"+string(s.Manifest.Location.Bucket)+"/"+string(s.Manifest.Location.Key))
+	if s.Manifest.Format == job.FormatInventory {
+		flag("manifest-format", "inventory")
+	} else {
+		flag("manifest-format", "csv")
+		fields := make([]string, len(s.Manifest.Fields))
+		for i, f := range s.Manifest.Fields {
+			fields[i] = string(f)
+		}
+		flag("fields", strings.Join(fields, ","))
+	}
+	flag("manifest-etag", s.Manifest.Location.ETag)
+	name, err := operationFlags(s.Operation, flag)
+	if err != nil {
+		return "", err
+	}
+	if s.Report.Enabled {
+		flag("report", "s3://"+string(s.Report.Bucket)+"/"+s.Report.Prefix)
+		if s.Report.Scope == job.FailedTasksOnly {
+			flag("report-scope", "failed")
+		}
+	}
+	flag("description", s.Description)
+	flag("priority", decimalInt(int64(s.Priority)))
+	flag("role", s.Role.ARN)
+	if !s.ConfirmationRequired {
+		args = append(args, "--start")
+	}
+	if unseen { // nobody should paste what cannot be read
+		return "", errNoCommand
+	}
+	return "drover job create " + name + " \\\n  " + strings.Join(args, " \\\n  "), nil
+}
+
+func operationFlags(op job.Operation, flag func(name, value string)) (string, error) {
+	switch op := op.(type) {
+	case *operation.Copy:
+		return "copy", copyFlags(op, flag)
+	case *operation.Restore:
+		flag("days", decimalInt(int64(op.Days)))
+		flag("tier", op.Tier)
+		return "restore", nil
+	case *operation.Delete:
+		return "delete", nil
+	case *operation.Tagging:
+		if len(op.Tags) == 0 {
+			return "", errNoCommand
+		}
+		flag("mode", mode(op.Directive))
+		for _, t := range op.Tags {
+			flag("set", t.Key+"="+t.Value)
+		}
+		return "tag", nil
+	}
+	return "", errNoCommand
+}
+
+func mode(d operation.Directive) string {
+	if d == operation.DirectiveAdd {
+		return "add"
+	}
+	return "replace"
+}
+
+func copyFlags(c *operation.Copy, flag func(name, value string)) error {
+	flag("to", string(c.TargetBucket))
+	flag("to-region", string(c.TargetRegion))
+	switch {
+	case !c.PrefixReplace:
+	case c.PrefixFrom == "":
+		flag("prefix-add", c.PrefixTo)
+	case c.PrefixTo == "":
+		flag("prefix-delete", c.PrefixFrom)
+	default:
+		flag("prefix-replace", c.PrefixFrom+"="+c.PrefixTo)
+	}
+	flag("storage-class", c.StorageClass)
+	flag("sse", c.SSE)
+	if c.Metadata == operation.DirectiveReplace && len(metadataRows(c.NewMetadata)) == 0 ||
+		c.Tagging == operation.DirectiveReplace && len(c.NewTags) == 0 ||
+		c.ACL == operation.DirectiveAdd && c.CannedACL != "" {
+		return errNoCommand
+	}
+	if c.ACL == operation.DirectiveCopy {
+		flag("acl", "copy")
+	}
+	flag("acl", c.CannedACL)
+	if len(c.Grants) > 0 {
+		flag("grant-mode", mode(c.ACL))
+	}
+	for _, g := range c.Grants {
+		flag("grant", g.Permission+"="+g.Grantee.ID+g.Grantee.URI)
+	}
+	if rows := metadataRows(c.NewMetadata); len(rows) > 0 {
+		flag("metadata-mode", mode(c.Metadata))
+		for _, r := range rows {
+			flag("metadata", r.Name+"="+r.Value)
+		}
+	}
+	if len(c.NewTags) > 0 {
+		flag("tag-mode", mode(c.Tagging))
+		for _, t := range c.NewTags {
+			flag("tag", t.Key+"="+t.Value)
+		}
+	}
+	return nil
+}
+
+// systemHeaders are the metadata that every store knows, by their names as headers.
+func systemHeaders(m *object.Metadata) map[string]*string {
+	return map[string]*string{
+		"Cache-Control": &m.CacheControl, "Content-Disposition": &m.ContentDisposition, "Content-Encoding": &m.ContentEncoding,
+		"Content-Language": &m.ContentLanguage, "Content-Type": &m.ContentType, "Expires": &m.Expires,
+	}
+}
+
+// metadataRows lists metadata by name, the headers first.
+func metadataRows(m object.Metadata) []pair {
+	var out []pair
+	headers := systemHeaders(&m)
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if value := *headers[name]; value != "" {
+			out = append(out, pair{Name: name, Value: value})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.User)) {
+		out = append(out, pair{Name: name, Value: m.User[name]})
+	}
+	return out
+}
+
+// quoteArg writes an argument for a POSIX shell.
+func quoteArg(s string) string {
+	const plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_./:,=@%+"
+	if s != "" && strings.Trim(s, plain) == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

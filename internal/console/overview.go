@@ -1,0 +1,100 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/job"
+)
+
+type overviewPage struct {
+	frame
+	Cards   []card
+	Failed  []jobRow
+	Running []jobRow
+	NoJobs  bool
+	Create  string
+	Self    string
+	Live    bool
+}
+
+type card struct {
+	Text, Count, URL, Icon, Class string
+}
+
+const shownFew = 5
+
+func (s *server) overview(c *call) error {
+	ctx, l, now := c.Context(), c.lang, s.o.Now()
+	counted, err := s.list(ctx, c.caller, query{tab: tabs[0]})
+	if err != nil {
+		return err
+	}
+	counts := counted.counts
+	p := overviewPage{
+		frame: s.frame(c, l.t("Overview"), menuOverview), NoJobs: counts["all"] == 0, Create: base + "/jobs/new", Self: base + "/", Live: true,
+	}
+	p.Refresh = 10
+	open := slices.DeleteFunc(job.Statuses(), job.Status.Final)
+	running, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: open}, "", shownFew)
+	if err != nil {
+		return err
+	}
+	failed, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: []job.Status{job.Failed}}, "", looked)
+	if err != nil {
+		return err
+	}
+	for _, j := range running {
+		p.Running = append(p.Running, s.row(c, j))
+	}
+	for i, j := range failed {
+		if now.Sub(j.Terminated) < 24*time.Hour {
+			counts["failed24"]++
+		}
+		if i < shownFew {
+			p.Failed = append(p.Failed, s.row(c, j))
+		}
+	}
+	p.Cards = []card{
+		{l.t("Active"), number(counts["active"]), base + "/jobs?tab=active", "play", "busy"},
+		{l.t("To confirm"), number(counts["waiting"]), base + "/jobs?tab=waiting", "hand", "ask"},
+		{l.t("Queued"), number(counts["queued"]), base + "/jobs?tab=queued", "clock", "wait"},
+		{l.t("Failed in 24 h"), number(counts["failed24"]), base + "/jobs?tab=failed", "alert", "bad"},
+	}
+	if c.poll() {
+		s.renderBlock(c, http.StatusOK, "overview", "live", p)
+		return nil
+	}
+	s.render(c, http.StatusOK, "overview", p)
+	return nil
+}
+
+type storagePage struct {
+	frame
+	Regions []regionView
+	Roles   []string
+}
+
+type regionView struct {
+	Name    string
+	Default bool
+}
+
+// storage shows the regions that are configured and the roles that may be passed.
+func (s *server) storage(c *call) error {
+	p := storagePage{frame: s.frame(c, c.lang.t("Storage"), menuStorage)}
+	for _, r := range s.o.Regions {
+		p.Regions = append(p.Regions, regionView{string(r), r == s.o.Default})
+	}
+	roles, err := s.o.Roles(c.Context(), c.caller)
+	if err != nil {
+		return err
+	}
+	for _, r := range roles {
+		p.Roles = append(p.Roles, r.ARN)
+	}
+	s.render(c, http.StatusOK, "storage", p)
+	return nil
+}

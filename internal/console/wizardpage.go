@@ -1,0 +1,368 @@
+package console
+
+import (
+	"strings"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
+)
+
+// wizardPage is a step of the wizard as it is shown.
+type wizardPage struct {
+	frame
+	Step    int
+	Steps   []wizardStep
+	Hidden  []pair
+	General []string
+	Notice  string
+	Preview *preview
+	Browser *browser
+	Columns []choice
+	Example []pair
+	Review  *review
+
+	Grants, Metadata, Tags, SetTags []rowView
+
+	form form
+	errs map[string]string
+	l    language
+	page *wizard
+}
+
+type wizardStep struct {
+	Number        int
+	Text          string
+	Now, Finished bool
+}
+
+// choice is a group of radio buttons or a select.
+type choice struct {
+	Name, Label, Hint, Error string
+	Options                  []option
+}
+
+type option struct {
+	Value, Text, Hint string
+	Chosen            bool
+}
+
+// input is one line to type into.
+type input struct {
+	Name, Label, Hint, Error, Value, Type, List string
+}
+
+// rowView is a row of an editor of two columns.
+type rowView struct {
+	First, Second string
+	Options       []option // of a select in the second
+}
+
+// review is the last step.
+type review struct {
+	Plain   string
+	Effects []string
+	Cards   []reviewCard
+	Command string
+	JSON    string
+	Start   bool
+}
+
+type reviewCard struct {
+	Step   int
+	Title  string
+	Fields []pair
+}
+
+func (w *wizard) render(status int) error {
+	l := w.c.lang
+	p := wizardPage{
+		frame: w.s.frame(w.c, l.t("Create Job"), menuJobs), Step: w.step, Hidden: w.f.hidden(w.step), General: w.general, Notice: w.notice,
+		Preview: w.preview, Browser: w.browser, form: w.f, errs: w.errs, l: l, page: w,
+	}
+	p.Crumbs = w.s.jobCrumbs(w.c, "")
+	for i, text := range []string{l.t("Inventory"), l.t("Job type"), l.t("Configuration"), l.t("Review")} {
+		p.Steps = append(p.Steps, wizardStep{Number: i + 1, Text: text, Now: i+1 == w.step, Finished: i+1 < w.step})
+	}
+	switch w.step {
+	case 1:
+		p.Columns = w.columns()
+	case 2:
+		p.Grants = w.rows("grant-id", "grant-permission", 2)
+		for i := range p.Grants {
+			p.Grants[i].Options = pick(p.Grants[i].Second, option{Value: "READ", Text: "READ"}, option{Value: "READ_ACP", Text: "READ_ACP"},
+				option{Value: "WRITE_ACP", Text: "WRITE_ACP"}, option{Value: "FULL_CONTROL", Text: "FULL_CONTROL"})
+		}
+		p.Metadata = w.rows("metadata-name", "metadata-value", 3)
+		p.Tags, p.SetTags = w.rows("tag-key", "tag-value", 3), w.rows("set-key", "set-value", 3)
+		p.Example = w.example()
+	case lastStep:
+		var err error
+		if p.Review, err = w.review(); err != nil {
+			return err
+		}
+	}
+	w.s.render(w.c, status, "wizard", p)
+	return nil
+}
+
+// rows gives the filled rows of an editor and some empty ones.
+func (w *wizard) rows(first, second string, empty int) []rowView {
+	var out []rowView
+	for _, r := range w.f.rows(first, second) {
+		if first == "grant-id" && r.Name == "" {
+			continue
+		}
+		out = append(out, rowView{First: r.Name, Second: r.Value})
+	}
+	if w.more {
+		empty += 5
+	}
+	return append(out, make([]rowView, max(empty-len(out), 1))...)
+}
+
+const mostColumns = 8
+
+// columns are the selects for a CSV's columns.
+func (w *wizard) columns() []choice {
+	l := w.c.lang
+	var out []choice
+	for i := range mostColumns {
+		value := ""
+		if columns := w.f.Values["column"]; i < len(columns) {
+			value = columns[i]
+		}
+		out = append(out, choice{Name: "column", Label: l.t("Column %s", number(int64(i+1))), Options: pick(value,
+			option{Value: "", Text: "–"}, option{Value: "Bucket", Text: "Bucket"}, option{Value: "Key", Text: "Key"},
+			option{Value: "VersionId", Text: "VersionId"}, option{Value: "Ignore", Text: "Ignore"})})
+	}
+	return out
+}
+
+func pick(value string, options ...option) []option {
+	for i := range options {
+		options[i].Chosen = options[i].Value == value
+	}
+	return options
+}
+
+// example shows on the first objects of the list what becomes of their keys.
+func (w *wizard) example() []pair {
+	if w.preview == nil {
+		if w.f.Get("preview-role") == "" || w.f.text("manifest-key") == "" {
+			return nil
+		}
+		p, err := w.s.look(w.c, w.f, w.f.Get("preview-role"))
+		if err != nil {
+			return nil // an example is not worth an error
+		}
+		w.preview = p
+	}
+	var problems job.Problems
+	op, ok := w.f.operation(w.c.lang, &problems).(*operation.Copy)
+	if !ok {
+		return nil
+	}
+	var out []pair
+	for _, key := range w.preview.keys[:min(len(w.preview.keys), 3)] {
+		to := string(key)
+		if rest, ok := strings.CutPrefix(to, op.PrefixFrom); ok && op.PrefixReplace {
+			to = op.PrefixTo + rest
+		}
+		out = append(out, pair{Name: shortened(string(key), 80), Value: shortened(to, 80)})
+	}
+	return out
+}
+
+func (w *wizard) review() (*review, error) {
+	l := w.c.lang
+	spec, _ := w.f.spec(l, w.c.caller.Account)
+	r := &review{Start: w.f.Get("start") == "yes"}
+	if spec.Operation == nil {
+		return r, nil
+	}
+	r.Plain, r.Effects = w.s.plainWords(w.c, spec)
+	fields := w.s.definition(w.c, spec)
+	first := 5 // region, format, bucket, path, ETag
+	if len(spec.Manifest.Fields) > 0 {
+		first++
+	}
+	third := append([]pair{{Name: l.t("Job Description"), Value: visible(spec.Description)}, {Name: l.t("Job Priority"), Value: number(int64(spec.Priority))}}, fields[first:]...)
+	r.Cards = []reviewCard{
+		{1, l.t("Inventory"), fields[:first]},
+		{2, l.t("Job type"), w.operationFields(spec.Operation)},
+		{3, l.t("Configuration"), third},
+	}
+	if text, err := command(spec); err == nil {
+		r.Command = text
+	}
+	var err error
+	r.JSON, err = w.s.specJSON(spec)
+	return r, err
+}
+
+// operationFields is an operation as a table, in the words of the form.
+func (w *wizard) operationFields(op job.Operation) []pair {
+	p := wizardPage{form: w.f, l: w.c.lang, page: w}
+	out := []pair{{Name: w.c.lang.t("Job type"), Value: w.c.lang.operationText(op)}}
+	chosen := func(names ...string) {
+		for _, name := range names {
+			c := p.Choice(name)
+			for _, o := range c.Options {
+				if o.Chosen {
+					out = append(out, pair{Name: c.Label, Value: o.Text})
+				}
+			}
+		}
+	}
+	switch op := op.(type) {
+	case *operation.Copy:
+		out = append(out, pair{w.c.lang.t("Destination Bucket"), visible(string(op.TargetBucket)), true})
+		chosen("prefix")
+		if op.PrefixReplace {
+			out = append(out, pair{Name: w.c.lang.t("Prefix"), Value: job.Quote(op.PrefixFrom) + " → " + job.Quote(op.PrefixTo), Mono: true})
+		}
+		chosen("class", "sse", "acl", "metadata", "tags")
+	case *operation.Restore:
+		chosen("tier")
+		out = append(out, pair{Name: w.c.lang.t("Validity"), Value: w.c.lang.t("%s days", number(int64(op.Days)))})
+	case *operation.Tagging:
+		chosen("tagging")
+	}
+	return out
+}
+
+// Input gives a line of the form.
+func (p wizardPage) Input(name string) input {
+	l := p.l
+	in := map[string]input{
+		"manifest-bucket": {Label: l.t("Inventory Bucket"), Hint: l.t("The bucket that holds the list. It lies in the job's region.")},
+		"manifest-key":    {Label: l.t("Inventory File Path"), Hint: l.t("Of a COS inventory report its manifest.json; else the CSV file.")},
+		"manifest-etag":   {Label: l.t("ETag of the file (optional)"), Hint: l.t("Asked from the store where the role may read the file. The job runs with this very file only.")},
+		"target-bucket":   {Label: l.t("Destination Bucket"), Hint: l.t("The bucket for the copies. It may be the source.")},
+		"prefix-from":     {Label: l.t("Source prefix"), Hint: l.t("Keys that do not begin with it stay as they are.")},
+		"prefix-to":       {Label: l.t("Target prefix")},
+		"since":           {Label: l.t("Only if modified since"), Hint: "2026-01-02T15:04:05Z"},
+		"until":           {Label: l.t("Only if not modified since"), Hint: "2026-01-02T15:04:05Z"},
+		"days":            {Label: l.t("Validity (days)"), Hint: l.t("1–365. After so many days the restored copies are deleted."), Type: "number"},
+		"description":     {Label: l.t("Job Description (optional)"), Hint: l.t("At most 256 bytes.")},
+		"priority":        {Label: l.t("Job Priority"), Hint: l.t("A positive integer. A larger number runs first."), Type: "number"},
+		"report-bucket":   {Label: l.t("Report bucket")},
+		"report-prefix":   {Label: l.t("Report path")},
+	}[name]
+	in.Name, in.Value, in.Error = name, p.form.Get(name), p.errs[name]
+	if in.Type == "" {
+		in.Type = "text"
+	}
+	return in
+}
+
+// Choice gives a group of radio buttons or a select of the form.
+func (p wizardPage) Choice(name string) choice {
+	l := p.l
+	c := choice{Name: name, Error: p.errs[name]}
+	var all []option
+	add := func(value, text, hint string) { all = append(all, option{Value: value, Text: text, Hint: hint}) }
+	three := func(label, copyAll, replaceAll, addTo string) {
+		c.Label = label
+		add("copy", copyAll, "")
+		add("replace", replaceAll, "")
+		add("add", addTo, "")
+	}
+	switch name {
+	case "region":
+		c.Label, c.Hint = l.t("Job Region"), l.t("It must be the region of the buckets that the list names.")
+		for _, r := range p.page.s.o.Regions {
+			add(string(r), string(r), "")
+		}
+	case "format":
+		c.Label = l.t("Inventory Format")
+		add("inventory", l.t("COS inventory report"), l.t("Its manifest.json says which columns there are."))
+		add("csv", l.t("CSV"), l.t("Keys are URL-encoded. Each row has exactly the columns named below."))
+	case "operation":
+		c.Label = l.t("Job type")
+		add("copy", l.t("Batch data copy"), "")
+		add("restore", l.t("Restore archived objects in batches"), "")
+		add("delete", l.t("Delete objects in batches"), "")
+		add("tagging", l.t("Tag objects in batches"), "")
+	case "target-region":
+		c.Label = l.t("Destination region")
+		add("", l.t("As the job"), "")
+		for _, r := range p.page.s.o.Regions {
+			add(string(r), string(r), "")
+		}
+	case "prefix":
+		c.Label = l.t("Prefix Operation")
+		add("none", l.t("None"), "")
+		add("add", l.t("Add a prefix"), "")
+		add("replace", l.t("Replace the prefix"), "")
+		add("delete", l.t("Delete the prefix"), "")
+	case "class":
+		c.Label = l.t("Storage Class")
+		for _, class := range []string{"STANDARD", "STANDARD_IA", "ARCHIVE", "DEEP_ARCHIVE"} {
+			add(class, class, "")
+		}
+		if v := p.form.Get("class"); v != "" && !strings.Contains(" STANDARD STANDARD_IA ARCHIVE DEEP_ARCHIVE ", " "+v+" ") {
+			add(v, visible(v), "")
+		}
+	case "sse":
+		c.Label = l.t("Server-Side Encryption")
+		add("none", l.t("None"), "")
+		add("AES256", "SSE-COS", "")
+	case "acl":
+		three(l.t("Access Permission"), l.t("Copy all permissions"), l.t("Replace all permissions"), l.t("Add permissions"))
+		add("default", l.t("As the bucket"), "")
+	case "acl-list":
+		c.Label = l.t("Canned list")
+		add("", l.t("None: the grants below"), "")
+		add("private", "private", "")
+		add("public-read", "public-read", "")
+	case "metadata":
+		three(l.t("Object Metadata"), l.t("Copy all metadata"), l.t("Replace all metadata"), l.t("Add metadata"))
+	case "tags":
+		three(l.t("Object Tag"), l.t("Copy all tags"), l.t("Replace all tags"), l.t("Add tags"))
+	case "tagging":
+		c.Label = l.t("Tags")
+		add("replace", l.t("Replace all tags"), "")
+		add("add", l.t("Add tags"), "")
+	case "tier":
+		c.Label = l.t("Restoration Mode")
+		add("Standard", l.t("Standard"), l.t("ARCHIVE 3–5 hours, DEEP_ARCHIVE 12–24 hours"))
+		add("Bulk", l.t("Bulk"), l.t("ARCHIVE 5–12 hours, DEEP_ARCHIVE 24–48 hours"))
+	case "report":
+		c.Label = l.t("Job Report")
+		add("yes", l.t("Yes"), "")
+		add("no", l.t("No"), "")
+	case "report-scope":
+		c.Label = l.t("Tasks in the report")
+		add("AllTasks", l.t("All tasks"), "")
+		add("FailedTasksOnly", l.t("Failed tasks only"), "")
+	case "role", "preview-role":
+		c.Label, c.Hint = l.t("CAM Role"), l.t("The job reads, writes and reports with this role's rights.")
+		if name == "preview-role" {
+			c.Label, c.Hint = l.t("Browse and preview as"), l.t("The list is read with this role's rights, never with the server's.")
+		}
+		add("", l.t("Choose a role"), "")
+		all = append(all, p.roles()...)
+	}
+	c.Options = pick(p.form.Get(name), all...)
+	return c
+}
+
+// roles are those that the caller may pass. A list that cannot be had is as good as an empty one: the service refuses.
+func (p wizardPage) roles() []option {
+	roles, err := p.page.s.o.Roles(p.page.c.Context(), p.page.c.caller)
+	if err != nil {
+		return nil
+	}
+	var out []option
+	for _, r := range roles {
+		out = append(out, option{Value: r.ARN, Text: r.ARN})
+	}
+	return out
+}
+
+// ManyRegions reports whether there is a region to choose.
+func (p wizardPage) ManyRegions() bool { return len(p.page.s.o.Regions) > 1 }
+
+// Error gives what is wrong with an input.
+func (p wizardPage) Error(name string) string { return p.errs[name] }
