@@ -13,11 +13,13 @@ RACY  := /internal/(engine|access|object/httpwire|localstore)(/|$$)
 FRESH := $(if $(filter true,$(CI)),-count=1,)
 FUZZTIME ?= 10s
 SEEDS    ?= 20
+AXES     ?=
+ROUNDS   ?= 3
 
-.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench clean
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-micro clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build bin/drover
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/drover
@@ -49,8 +51,15 @@ chaos: ## the long run: kill -9 at random moments, SEEDS (20) seeds of 20,000 ro
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)
 
-bench: ## benchmarks of all packages
+bench: build ## measure drover run against the peers that are installed, into bench/RESULTS.md (AXES=copy,cap ROUNDS=3)
+	go build -C bench -buildvcs=false -trimpath -o bin/ ./measure ./stub
+	cd bench && bin/measure -axes "$(AXES)" -rounds $(ROUNDS)
+
+bench-peers: ## build the tools to compare with: s5cmd, rclone, mc
+	bench/peers/install.sh bench/bin
+
+bench-micro: ## benchmarks of all packages
 	go test -run '^$$' -bench . -benchmem ./...
 
 clean: ## remove what make built
-	rm -rf bin
+	rm -rf bin bench/bin bench/out

@@ -170,13 +170,13 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	if err != nil {
 		return d, err
 	}
+	verifier := access.NewVerifier(access.Static(access.Principal{
+		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
+	}), nil)
 	pages, err := newConsole(o, d.node.jobs, stores)
 	if err != nil {
 		return d, err
 	}
-	verifier := access.NewVerifier(access.Static(access.Principal{
-		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
-	}), nil)
 	d.server, err = startServer(ctx, serverOptions{listen: o.listen, logger: o.logger, handler: newMux(muxOptions{
 		jobs: d.node.jobs, verifier: verifier, region: devRegion, known: func(r job.Region) bool { return r == devRegion }, logger: o.logger, metrics: metrics, ready: d.node.ready,
 		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},

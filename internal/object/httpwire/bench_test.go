@@ -69,13 +69,14 @@ func BenchmarkScan(b *testing.B) {
 	answer := []byte(copyAnswer)
 	at := bytes.Index(answer, []byte("\r\n\r\n")) + 4
 	head := make([]byte, at)
+	f := make(fields, 0, 16)
 	b.ReportAllocs()
 	for b.Loop() {
 		copy(head, answer)
-		if _, err := parseHead(head); err != nil {
+		if _, err := parseHead(head, f); err != nil {
 			b.Fatal(err)
 		}
-		if _, ok := scanCopyResult(answer[at:]); !ok {
+		if _, _, _, ok := scanCopyResult(answer[at:]); !ok {
 			b.Fatal("not scanned")
 		}
 	}
@@ -102,7 +103,7 @@ func (c *loopConn) Read(p []byte) (int, error) {
 func BenchmarkCopy(b *testing.B) {
 	c := benchClient(b, S3)
 	key := poolKey{addr: "127.0.0.1:1"}
-	c.wire.put(&conn{w: c.wire, key: key, nc: &loopConn{}, buf: make([]byte, bufferSize)})
+	c.wire.put(&conn{w: c.wire, key: key, nc: &loopConn{}, buf: make([]byte, bufferSize), old: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	b.ReportAllocs()

@@ -3,6 +3,7 @@ package httpwire
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/object"
@@ -26,12 +27,14 @@ const (
 type Breaker struct {
 	now func() time.Time
 
-	mu        sync.Mutex
-	successes uint64
-	failing   time.Time // first failure since the last success; zero = none
-	open      bool
-	probe     time.Time     // when the next probe may go out
-	closed    chan struct{} // closed when the breaker closes; nil while it is closed
+	successes atomic.Uint64
+	trouble   atomic.Bool // there was a failure since the last success: failing is set
+
+	mu      sync.Mutex
+	failing time.Time // first failure since the last success; zero = none
+	open    bool
+	probe   time.Time     // when the next probe may go out
+	closed  chan struct{} // closed when the breaker closes; nil while it is closed
 }
 
 // NewBreaker makes a Breaker that is closed. now is its clock; nil is time.Now.
@@ -51,14 +54,16 @@ func (b *Breaker) Away() (since time.Time, away bool) {
 
 // enter waits until a call may go out, and gives the count of successes so far. wait is how it sleeps.
 func (b *Breaker) enter(ctx context.Context) (uint64, error) {
+	if !b.trouble.Load() {
+		return b.successes.Load(), nil
+	}
 	for {
 		b.mu.Lock()
 		now := b.now()
 		if !b.open || !now.Before(b.probe) {
 			b.probe = now.Add(breakerProbe)
-			n := b.successes
 			b.mu.Unlock()
-			return n, nil
+			return b.successes.Load(), nil
 		}
 		closed, pause := b.closed, b.probe.Sub(now)
 		b.mu.Unlock()
@@ -79,11 +84,18 @@ func (b *Breaker) enter(ctx context.Context) (uint64, error) {
 
 // note takes the end of an attempt and reports whether the attempt counts. before is what enter gave.
 func (b *Breaker) note(before uint64, e *object.Error) (counts bool) {
+	good := e == nil || e.Class == object.Permanent && e.Status != 0
+	if good {
+		b.successes.Add(1)
+		if !b.trouble.Load() {
+			return true
+		}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if e == nil || e.Class == object.Permanent && e.Status != 0 {
-		b.successes++
+	if good {
 		b.failing = time.Time{}
+		b.trouble.Store(false)
 		if b.open {
 			b.open = false
 			close(b.closed)
@@ -98,12 +110,13 @@ func (b *Breaker) note(before uint64, e *object.Error) (counts bool) {
 	switch {
 	case b.failing.IsZero():
 		b.failing = now
+		b.trouble.Store(true)
 	case !b.open && now.Sub(b.failing) >= breakerPatience:
 		b.open = true
 		b.closed = make(chan struct{})
 		b.probe = now.Add(breakerProbe)
 	}
-	return b.successes != before || !isAway(e)
+	return b.successes.Load() != before || !isAway(e)
 }
 
 // isAway reports whether an error may mean that the endpoint is away, not that it cannot handle this one call.

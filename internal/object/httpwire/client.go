@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,6 +20,8 @@ type Client struct {
 	d    *dialect
 	end  endpoint
 	wire *network
+
+	places places
 
 	signers  sync.Pool    // of signer
 	requests sync.Pool    // of *request
@@ -47,12 +48,20 @@ func Open(o Options) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
+	wire := newNetwork(o)
+	if wire.tls.RootCAs, err = trusted(o.CAFile); err != nil {
+		return nil, fmt.Errorf("open object store: %w", err)
+	}
 	c := &Client{
-		o: o, d: newDialect(o.Dialect), end: end, wire: newNetwork(o),
+		o: o, d: newDialect(o.Dialect), end: end, wire: wire,
 		now: time.Now, sleep: sleep, jitter: rand.N[time.Duration],
 	}
+	c.places.locate = c.locate
 	c.requests.New = func() any {
-		return &request{header: make(fields, 0, 8), out: make(fields, 0, 16), query: make([]param, 0, 4)}
+		return &request{
+			header: make(fields, 0, 8), out: make(fields, 0, 16), query: make([]param, 0, 4),
+			text: text{make([]byte, 0, 2<<10)},
+		}
 	}
 	c.signers.New = func() any { return signer(newV4(string(o.Region))) }
 	if c.d.cos {
@@ -102,49 +111,19 @@ func (c *Client) onObject(op, method string, r object.Ref) *request {
 
 // aim sets host, path and address.
 func (c *Client) aim(rq *request, b job.Bucket, k job.Key) {
-	bucket := string(b)
-	if !bucketName(bucket) {
-		rq.refuse("%q cannot be a bucket's name: use letters, digits, hyphens, dots and underscores.", bounded(bucket, maxCode))
+	p := c.places.of(b)
+	if p == nil {
+		rq.refuse("%q cannot be a bucket's name: use letters, digits, hyphens, dots and underscores.", bounded(string(b), maxCode))
 		return
 	}
+	rq.bucket = b
+	rq.aimAt(p)
+	rq.plain = p.dir
 	switch {
-	case c.d.cos:
-		rq.host, rq.plain = bucket+"."+c.end.suffix, "/"+string(k)
-	case !c.byPath(bucket):
-		rq.host, rq.plain = bucket+"."+c.end.host, "/"+string(k)
-	case k == "":
-		rq.host, rq.plain = c.end.host, "/"+bucket
-	default:
-		rq.host, rq.plain = c.end.host, "/"+bucket+"/"+string(k)
+	case k != "":
+		rq.plain = rq.text.join(p.dir, string(k))
+	case len(p.dir) > 1:
+		rq.plain = p.dir[:len(p.dir)-1] // the bucket without a slash
 	}
-	rq.path = escapePath(rq.plain)
-	rq.addr, rq.server = c.end.addr, c.end.name
-	if !c.end.pinned && rq.host != c.end.host {
-		rq.addr, rq.server = withPort(rq.host, c.end.tls)
-	}
-}
-
-// byPath reports whether the bucket stands in the path.
-func (c *Client) byPath(bucket string) bool {
-	return c.o.PathStyle || c.end.pinned || !hostLabel(bucket)
-}
-
-// withPort splits a Host header into the address to connect to and the name alone.
-func withPort(host string, tls bool) (addr, name string) {
-	if i := strings.LastIndexByte(host, ':'); i >= 0 {
-		return host, host[:i]
-	}
-	if tls {
-		return host + ":443", host
-	}
-	return host + ":80", host
-}
-
-// bucketName reports whether s is safe in a path and in a host.
-func bucketName(s string) bool { return len(s) <= 255 && hostName(s) }
-
-// hostLabel reports whether a bucket's name can be one label of a host's name. Dots would leave a wildcard
-// certificate, and AWS tells apart upper case only in paths.
-func hostLabel(s string) bool {
-	return !strings.ContainsAny(s, "._") && s == strings.ToLower(s) && len(s) <= 63
+	rq.path = rq.text.escaped(rq.plain, true)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,58 +20,101 @@ type conn struct {
 
 	buf  []byte // what was read and not yet taken is buf[r:n]
 	r, n int
-	out  []byte
+	out  []byte // for parts of streamed bodies
 
-	ctx   context.Context
-	stop  func() bool // lets go of ctx
-	until time.Time   // no call goes on past it; zero = none
-	heard bool        // some of an answer to the present call came
-	spent bool        // not to be used again
-	since time.Time   // idle since
+	ctx      context.Context
+	until    time.Time // the present call does not go on past it; zero = none
+	deadline time.Time // that nc has
+	heard    bool      // some of an answer to the present call came
+
+	// One watch over a context serves all calls that follow each other under it, or under contexts that end with it.
+	done  <-chan struct{} // of the context that is watched; nil = none
+	stop  func() bool     // ends the watch
+	watch uint64          // its number
+	call  atomic.Uint64   // the number of the watch that a call under way is under; 0 = none
+
+	spent bool      // not to be used again
+	since time.Time // idle since
+	old   time.Time // from then on not kept
 }
 
 // aLongTimeAgo makes pending reads and writes end.
 var aLongTimeAgo = time.Unix(1, 0)
 
 // begin takes over a call's context and bounds.
-func (c *conn) begin(ctx context.Context, rq *request) {
-	c.ctx, c.stop, c.heard, c.until = ctx, nil, false, time.Time{}
+func (c *conn) begin(ctx context.Context, rq *request, now time.Time) {
+	c.ctx, c.heard, c.until = ctx, false, time.Time{}
 	if !rq.stream && rq.body == nil {
-		c.until = c.w.now().Add(c.w.t.Call)
+		c.until = now.Add(c.w.t.Call)
 	}
-	if ctx.Done() != nil {
-		c.stop = context.AfterFunc(ctx, func() { _ = c.nc.SetDeadline(aLongTimeAgo) })
+	if done := ctx.Done(); done != c.done || c.watch == 0 {
+		c.observe(ctx, done)
 	}
+	c.call.Store(c.watch)
 }
 
-// end lets go of the context and reports whether it left the connection alone.
+// observe makes the end of ctx interrupt calls, instead of the end of what was watched before.
+func (c *conn) observe(ctx context.Context, done <-chan struct{}) {
+	c.unobserve()
+	c.done = done
+	c.watch++
+	if done == nil {
+		return
+	}
+	watch := c.watch
+	c.stop = context.AfterFunc(ctx, func() {
+		if c.call.Load() == watch {
+			_ = c.nc.SetDeadline(aLongTimeAgo)
+		}
+	})
+}
+
+// unobserve ends the watch. Where the context has just ended, its function may still come: it finds another watch, or no
+// call.
+func (c *conn) unobserve() {
+	if c.stop != nil {
+		c.stop()
+	}
+	c.done, c.stop = nil, nil
+}
+
+// end lets go of the call's context and reports whether it left the connection alone.
 func (c *conn) end() bool {
-	ok := c.stop == nil || c.stop()
-	c.ctx, c.stop = nil, nil
+	c.call.Store(0)
+	// In this order: the function of a context that ends after this line finds no call.
+	ok := c.ctx.Err() == nil
+	c.ctx = nil
 	return ok
 }
 
-// bound sets the deadline of what comes next.
-func (c *conn) bound(d time.Duration) error {
-	at := c.w.now().Add(d)
-	if !c.until.IsZero() && c.until.Before(at) {
-		at = c.until
+// bound sets the deadline of what comes next, which is kept to within an eighth of the time.
+func (c *conn) bound(d time.Duration) error { return c.boundFrom(c.w.now(), d) }
+
+func (c *conn) boundFrom(now time.Time, d time.Duration) error {
+	if !c.until.IsZero() {
+		d = min(d, c.until.Sub(now))
 	}
-	if err := c.nc.SetDeadline(at); err != nil {
-		return err
+	// To set a deadline takes as long as to sign a call: where the one that is set is not too early and not much too late,
+	// it stays.
+	if at := now.Add(d); c.deadline.Before(at) || c.deadline.After(at.Add(d/8)) {
+		at = at.Add(d / 8)
+		if err := c.nc.SetDeadline(at); err != nil {
+			return err
+		}
+		c.deadline = at
 	}
-	// A context that ended before the line above had its deadline replaced.
+	// A context that ended before the lines above had its deadline replaced.
 	return c.ctx.Err()
 }
 
-// exchange sends rq and reads the answer's head. With an error the connection is of no further use.
-func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
-	c.begin(ctx, rq)
+// exchange sends rq and reads the answer's head; now is about when it begins. With an error the connection is of no further use.
+func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*response, error) {
+	c.begin(ctx, rq, now)
 	wait := c.w.t.FirstByte
 	if rq.slow {
 		wait = max(wait, c.w.t.Call)
 	}
-	if err := c.bound(max(wait, c.w.t.IO)); err != nil {
+	if err := c.boundFrom(now, max(wait, c.w.t.IO)); err != nil {
 		return nil, err
 	}
 	if err := c.send(rq); err != nil {
@@ -93,7 +137,37 @@ func (c *conn) exchange(ctx context.Context, rq *request) (*response, error) {
 	return c.receive(rq)
 }
 
-// appendHead writes a request's head. The caller has checked that nothing in it ends a line.
+// compose writes what goes out: the head, and a body that is in memory.
+func (rq *request) compose(agent string) error {
+	at := len(rq.text.b)
+	rq.text.b = appendHead(rq.text.b, rq, agent)
+	// Each header was looked at when it was set. This is the last door: a line more than the headers are would be a header,
+	// or a whole request, that nobody meant.
+	lines := len(rq.out) + headLines
+	for _, f := range rq.out {
+		if f.name == "host" || f.name == "content-length" {
+			lines--
+		}
+	}
+	if rq.hasLength() {
+		lines++
+	}
+	head := rq.text.b[at:]
+	if bytes.Count(head, []byte("\n")) != lines || bytes.Count(head, []byte("\r")) != lines {
+		return errors.New("it has a header that no line can carry")
+	}
+	rq.text.b = append(rq.text.b, rq.xml...)
+	rq.wire = rq.text.b[at:]
+	return nil
+}
+
+// headLines are those of every head: the request line, host, user-agent and the empty one.
+const headLines = 4
+
+// hasLength reports whether the request says how long its body is.
+func (rq *request) hasLength() bool { return rq.size > 0 || rq.method == "PUT" || rq.method == "POST" }
+
+// appendHead writes a request's head.
 func appendHead(b []byte, rq *request, agent string) []byte {
 	b = append(b, rq.method...)
 	b = append(b, ' ')
@@ -111,7 +185,7 @@ func appendHead(b []byte, rq *request, agent string) []byte {
 		b = append(b, ": "...)
 		b = append(b, f.value...)
 	}
-	if rq.size > 0 || rq.method == "PUT" || rq.method == "POST" {
+	if rq.hasLength() {
 		b = append(b, "\r\ncontent-length: "...)
 		b = strconv.AppendInt(b, rq.size, 10)
 	}
@@ -122,12 +196,11 @@ func appendHead(b []byte, rq *request, agent string) []byte {
 const bodyBuffer = 64 << 10
 
 func (c *conn) send(rq *request) error {
-	c.out = appendHead(c.out[:0], rq, c.w.agent)
 	if rq.body == nil {
-		c.out = append(c.out, rq.xml...)
-		_, err := c.nc.Write(c.out)
+		_, err := c.nc.Write(rq.wire)
 		return err
 	}
+	c.out = append(c.out[:0], rq.wire...)
 	left := rq.size
 	for {
 		room := min(left, int64(bodyBuffer))
@@ -162,10 +235,17 @@ func (c *conn) receive(rq *request) (*response, error) {
 		if err != nil {
 			return nil, err
 		}
-		h, err := parseHead(raw)
+		a := &rq.answer
+		a.reset()
+		if rq.keeps {
+			a.text = nil
+		}
+		a.text = append(a.text, raw...)
+		h, err := parseHead(a.text, a.header)
 		if err != nil {
 			return nil, err
 		}
+		a.header = h.header
 		switch {
 		case h.status == 101:
 			return nil, malformed("it changes the protocol")
@@ -176,7 +256,7 @@ func (c *conn) receive(rq *request) (*response, error) {
 		if err != nil {
 			return nil, err
 		}
-		a := &response{status: h.status, header: h.header, size: max(size, -1)}
+		a.status, a.size = h.status, max(size, -1)
 		a.net = netBody{c: c, left: size, keep: h.keep && size != untilClose && !c.spent}
 		a.body = &a.net
 		if size == 0 {
@@ -191,8 +271,8 @@ func (c *conn) receive(rq *request) (*response, error) {
 func (c *conn) readHead() ([]byte, error) {
 	from := 0
 	for {
-		if i := bytes.Index(c.buf[c.r+from:c.n], []byte("\r\n\r\n")); i >= 0 {
-			raw := c.buf[c.r : c.r+from+i+4]
+		if i := headEnd(c.buf[c.r+from : c.n]); i >= 0 {
+			raw := c.buf[c.r : c.r+from+i]
 			c.r += len(raw)
 			return raw, nil
 		}
@@ -200,12 +280,27 @@ func (c *conn) readHead() ([]byte, error) {
 		if have > maxHead {
 			return nil, malformed("its head is too long")
 		}
-		from = max(0, have-3)
+		from = max(0, have-2)
 		if err := c.fill(); err != nil {
 			if err == io.EOF && c.heard {
 				err = io.ErrUnexpectedEOF
 			}
 			return nil, err
+		}
+	}
+}
+
+// headEnd says where the first empty line ends; < 0 = there is none yet. Whether the lines before it are good is not its
+// business.
+func headEnd(b []byte) int {
+	for at := 0; ; {
+		i := bytes.IndexByte(b[at:], '\n')
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+		if at+1 < len(b) && b[at] == '\r' && b[at+1] == '\n' {
+			return at + 2
 		}
 	}
 }
@@ -382,7 +477,7 @@ func (b *netBody) trailers() error {
 		if len(line) == 0 {
 			return io.EOF
 		}
-		if err := checkLines(line); err != nil {
+		if _, err := parseField(line); err != nil {
 			return err
 		}
 	}
@@ -420,4 +515,8 @@ func (b *netBody) Close() error {
 	return nil
 }
 
-func (c *conn) drop() { _ = c.nc.Close() }
+// drop closes a connection that nobody uses.
+func (c *conn) drop() {
+	c.unobserve()
+	_ = c.nc.Close()
+}

@@ -34,7 +34,9 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 		rq.refuse("The source of a copy must be a bucket and a key.")
 		return
 	}
-	rq.set(d.copySource, c.copySource(r.Source, r.SourceRegion))
+	at := len(rq.text.b)
+	rq.text.b = c.appendCopySource(rq.text.b, r.Source, r.SourceRegion)
+	rq.set(d.copySource, rq.text.since(at))
 	rq.setIf(d.class, r.Class)
 	d.setSSE(rq, r.SSE, r.SSEKey)
 	rq.setIf(d.metaDirective, d.directive(r.MetadataDirective))
@@ -47,16 +49,23 @@ func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
 	}
 	rq.setIf(d.acl, r.CannedACL)
 	d.setGrants(rq, r.Grants)
-	rq.setIf(d.ifModified, httpTime(r.IfModifiedSince))
-	rq.setIf(d.ifUnmodified, httpTime(r.IfUnmodifiedSince))
+	if !r.IfModifiedSince.IsZero() {
+		rq.set(d.ifModified, rq.text.date(r.IfModifiedSince))
+	}
+	if !r.IfUnmodifiedSince.IsZero() {
+		rq.set(d.ifUnmodified, rq.text.date(r.IfUnmodifiedSince))
+	}
 	if r.IfMatch != "" {
-		rq.set(d.ifMatch, `"`+r.IfMatch+`"`)
+		rq.set(d.ifMatch, rq.text.join(`"`, r.IfMatch, `"`))
 	}
 }
 
 // copySource is bucket/key for s3 and host/key for cos, the key encoded.
 func (c *Client) copySource(r object.Ref, region job.Region) string {
-	b := make([]byte, 0, 256) // on the stack for all but long keys
+	return string(c.appendCopySource(nil, r, region))
+}
+
+func (c *Client) appendCopySource(b []byte, r object.Ref, region job.Region) []byte {
 	b = append(b, r.Bucket...)
 	if c.d.cos {
 		b = append(append(b, '.'), c.sourceSuffix(region)...)
@@ -67,12 +76,13 @@ func (c *Client) copySource(r object.Ref, region job.Region) string {
 		b = append(b, "?versionId="...)
 		b = appendEscaped(b, string(r.Version), false)
 	}
-	return string(b)
+	return b
 }
 
 // checkCopy reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
 func (c *Client) checkCopy(rq *request, a *response) *object.Error {
-	r, ok := scanCopyResult(a.data)
+	etag, version, modified, ok := scanCopyResult(a.data)
+	r := object.CopyResult{HTTPStatus: a.status, LastModified: modified}
 	if !ok {
 		var x xmlCopyResult
 		err := xml.Unmarshal(a.data, &x)
@@ -82,13 +92,13 @@ func (c *Client) checkCopy(rq *request, a *response) *object.Error {
 		case err != nil || x.XMLName.Local != "CopyObjectResult" || x.ETag == "":
 			return badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
 		}
-		r.ETag, r.Version = unquote(x.ETag), job.Version(x.VersionID)
-		r.LastModified = parseXMLTime(x.LastModified)
+		etag, version, r.LastModified = unquote(x.ETag), x.VersionID, parseXMLTime(x.LastModified)
 	}
-	if v := c.d.versionOf(a); v != "" {
-		r.Version = v
+	if v := a.header.peek(c.d.version); v != "" {
+		version = v
 	}
-	r.HTTPStatus = a.status
+	etag, version = cloned(etag, version)
+	r.ETag, r.Version = etag, job.Version(version)
 	a.copied = r
 	return nil
 }
@@ -100,52 +110,75 @@ type xmlCopyResult struct {
 	VersionID    string `xml:"VersionId"`
 }
 
-// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one.
-func scanCopyResult(body []byte) (object.CopyResult, bool) {
-	var r object.CopyResult
+// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one. The
+// strings are parts of body.
+func scanCopyResult(body []byte) (etag, version string, modified time.Time, ok bool) {
 	b := bytes.TrimSpace(body)
 	if bytes.HasPrefix(b, []byte("<?xml ")) {
 		_, rest, ok := bytes.Cut(b, []byte("?>"))
 		if !ok {
-			return r, false
+			return "", "", modified, false
 		}
 		b = bytes.TrimSpace(rest)
 	}
-	b, ok := bytes.CutPrefix(b, []byte("<CopyObjectResult"))
-	if !ok || len(b) == 0 || b[0] != '>' && b[0] != ' ' {
-		return r, false
+	b, ok = bytes.CutPrefix(b, []byte("<CopyObjectResult"))
+	end := bytes.IndexByte(b, '>')
+	if !ok || end < 0 || end > 0 && (b[0] != ' ' || b[end-1] == '/') {
+		return "", "", modified, false
 	}
-	if b, ok = bytes.CutSuffix(b, []byte("</CopyObjectResult>")); !ok || bytes.Contains(b, []byte("<!")) {
-		return r, false
+	for b = b[end+1:]; ; {
+		for len(b) > 0 && (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') {
+			b = b[1:]
+		}
+		if bytes.Equal(b, []byte("</CopyObjectResult>")) {
+			return etag, version, modified, etag != ""
+		}
+		var name, text string
+		if name, text, b, ok = cutElement(b); !ok {
+			return "", "", modified, false
+		}
+		switch name {
+		case "ETag":
+			etag = text
+		case "VersionId":
+			version = text
+		case "LastModified":
+			modified = parseXMLTime(text)
+		}
 	}
-	etag, ok := element(b, "<ETag>", "</ETag>")
-	if !ok {
-		return r, false
-	}
-	modified, _ := element(b, "<LastModified>", "</LastModified>")
-	version, _ := element(b, "<VersionId>", "</VersionId>")
-	r.ETag, r.LastModified, r.Version = string(etag), parseXMLTime(string(modified)), job.Version(version)
-	return r, r.ETag != ""
 }
+
+// cutElement takes <name>text</name> from the front of b: an element without attributes that holds plain text, of which
+// it gives what quotes may stand around. It says false for all else.
+func cutElement(b []byte) (name, text string, rest []byte, ok bool) {
+	end := bytes.IndexByte(b, '>')
+	if end < 2 || b[0] != '<' || b[end-1] == '/' || !letter(b[1]) {
+		return "", "", nil, false
+	}
+	tag, b := b[1:end], b[end+1:]
+	end = bytes.IndexByte(b, '<')
+	if end < 0 {
+		return "", "", nil, false
+	}
+	value, b := b[:end], b[end:]
+	if len(b) < len(tag)+3 || b[1] != '/' || !bytes.Equal(b[2:2+len(tag)], tag) || b[2+len(tag)] != '>' {
+		return "", "", nil, false
+	}
+	if len(value) > 0 && (value[0] == '"' || value[0] == '&') {
+		for _, q := range quotes {
+			value = bytes.TrimSuffix(bytes.TrimPrefix(value, q), q)
+		}
+	}
+	if bytes.IndexByte(value, '&') >= 0 || bytes.IndexByte(value, '"') >= 0 {
+		return "", "", nil, false
+	}
+	return view(tag), view(value), b[len(tag)+3:], true
+}
+
+func letter(c byte) bool { return 'a' <= c|0x20 && c|0x20 <= 'z' }
 
 // quotes are the ways that XML writers put a quote.
 var quotes = [][]byte{[]byte(`"`), []byte("&quot;"), []byte("&#34;")}
-
-// element finds an element's text, without quotes around it; false when it is not there or is more than plain text.
-func element(b []byte, open, end string) ([]byte, bool) {
-	_, b, ok := bytes.Cut(b, []byte(open))
-	if !ok {
-		return nil, false
-	}
-	text, _, ok := bytes.Cut(b, []byte(end))
-	if !ok {
-		return nil, false
-	}
-	for _, q := range quotes {
-		text = bytes.TrimSuffix(bytes.TrimPrefix(text, q), q)
-	}
-	return text, !bytes.ContainsAny(text, `<&"`)
-}
 
 func parseXMLTime(s string) time.Time {
 	t, err := time.Parse(time.RFC3339, strings.TrimSpace(s))

@@ -65,6 +65,9 @@ var permissions = map[string]string{
 
 // setGrants writes one header a permission: id="…", uri="…".
 func (d *dialect) setGrants(rq *request, grants []object.Grant) {
+	if len(grants) == 0 {
+		return
+	}
 	values := map[string][]string{}
 	for _, g := range grants {
 		name, ok := permissions[g.Permission]
@@ -102,6 +105,6 @@ func (d *dialect) setMetadata(rq *request, m object.Metadata) {
 		}
 	}
 	for name, value := range m.User {
-		rq.set(d.meta+strings.ToLower(name), value)
+		rq.set(rq.text.join(d.meta, strings.ToLower(name)), value)
 	}
 }

@@ -139,9 +139,10 @@ func noAnswer(rq *request, err error) *object.Error {
 		cert  *tls.CertificateVerificationError
 		plain tls.RecordHeaderError
 		host  x509.HostnameError
+		proxy *proxyError
 	)
 	if errors.As(err, &cert) || errors.As(err, &plain) || errors.As(err, &host) ||
-		errors.Is(err, errUnsendable) || errors.Is(err, errTooLong) {
+		errors.As(err, &proxy) && proxy.permanent || errors.Is(err, errUnsendable) || errors.Is(err, errTooLong) {
 		class = object.Permanent
 	}
 	return &object.Error{Op: rq.op, Code: object.CodeConnection, Class: class, Message: "The store gave no answer.", Err: err}
@@ -163,7 +164,7 @@ func noCredentials(rq *request, err error) *object.Error {
 	}
 }
 
-// bounded cuts foreign text to n bytes at a rune's edge and mends its encoding.
+// bounded copies foreign text, cut to n bytes at a rune's edge and with its encoding mended.
 func bounded(s string, n int) string {
 	if len(s) > n {
 		for n > 0 && !utf8.RuneStart(s[n]) {
@@ -171,7 +172,7 @@ func bounded(s string, n int) string {
 		}
 		s = s[:n]
 	}
-	return strings.ToValidUTF8(s, "\uFFFD")
+	return strings.ToValidUTF8(strings.Clone(s), "\uFFFD")
 }
 
 // retryAfter reads a Retry-After header: seconds, or a date, which is held against the answer's own clock.
@@ -202,5 +203,3 @@ func parseHTTPDate(s string) (time.Time, error) {
 	}
 	return t.UTC(), err
 }
-
-func formatHTTPDate(t time.Time) string { return t.UTC().Format(httpDate) }

@@ -60,7 +60,7 @@ func FuzzAnswer(f *testing.F) {
 func hearAnswer(raw []byte, method string) (*response, string, error) {
 	w := newNetwork(Options{Timeouts: Timeouts{}.withDefaults()})
 	c := &conn{w: w, nc: &cannedConn{r: bytes.NewReader(raw)}}
-	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h"})
+	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h"}, time.Now())
 	if err != nil {
 		return nil, "", err
 	}
@@ -90,8 +90,7 @@ type cannedConn struct {
 	r io.Reader
 }
 
-func (c *cannedConn) Read(p []byte) (int, error)    { return c.r.Read(p) }
-func (*cannedConn) Write(p []byte) (int, error)     { return len(p), nil }
-func (*cannedConn) Close() error                    { return nil }
-func (*cannedConn) SetDeadline(time.Time) error     { return nil }
-func (*cannedConn) SetReadDeadline(time.Time) error { return nil }
+func (c *cannedConn) Read(p []byte) (int, error) { return c.r.Read(p) }
+func (*cannedConn) Write(p []byte) (int, error)  { return len(p), nil }
+func (*cannedConn) Close() error                 { return nil }
+func (*cannedConn) SetDeadline(time.Time) error  { return nil }

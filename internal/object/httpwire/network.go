@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
+	"net/url"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -16,9 +19,12 @@ const (
 	doubtAfter = time.Second      // then an idle connection is looked at before it is used
 	glance     = 100 * time.Microsecond
 	bufferSize = 4 << 10
+	// renewAfter is when a connection makes room for another, which may go to an address that its host has gained, and not
+	// to one that it has lost. Connections that were made together are not renewed together.
+	renewAfter, renewSpread = 5 * time.Minute, time.Minute
 )
 
-// network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined, no proxy.
+// network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined.
 // It is safe for concurrent use.
 type network struct {
 	t      Timeouts
@@ -26,10 +32,12 @@ type network struct {
 	most   int // idle connections kept for each key
 	tls    *tls.Config
 	dialer net.Dialer
+	proxy  func(addr string) (*url.URL, error)
+	hosts  *hosts
 	now    func() time.Time
 
 	mu     sync.Mutex
-	idle   map[poolKey][]*conn // the last used at the end
+	idle   map[poolKey]*idle
 	pruned time.Time
 	closed bool
 }
@@ -40,11 +48,19 @@ type poolKey struct {
 	server string // "" without TLS
 }
 
+// idle are connections that wait for a call, the last used at the end.
+type idle struct{ conns []*conn }
+
 func newNetwork(o Options) *network {
-	return &network{
-		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, now: time.Now, idle: map[poolKey][]*conn{},
+	w := &network{
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, idle: map[poolKey]*idle{},
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 	}
+	w.hosts = &hosts{known: map[string]*addresses{}, now: func() time.Time { return w.now() }}
+	w.hosts.lookup = func(ctx context.Context, name string) ([]netip.Addr, error) {
+		return net.DefaultResolver.LookupNetIP(ctx, "ip", name)
+	}
+	return w
 }
 
 // close closes idle connections; those in use are closed when their calls end.
@@ -52,8 +68,8 @@ func (w *network) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.closed = true
-	for _, cs := range w.idle {
-		for _, c := range cs {
+	for _, p := range w.idle {
+		for _, c := range p.conns {
 			c.drop()
 		}
 	}
@@ -61,17 +77,21 @@ func (w *network) close() {
 }
 
 func (w *network) exchange(ctx context.Context, rq *request) (*response, error) {
-	if err := sendable(rq); err != nil {
+	err := sendable(rq)
+	if err == nil {
+		err = rq.compose(w.agent)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errUnsendable, err)
 	}
 	key := poolKey{addr: rq.addr}
 	if rq.tls {
 		key.server = rq.server
 	}
-	c, err := w.take(ctx, key)
+	c, now, err := w.take(ctx, key)
 	for err == nil {
 		var a *response
-		if a, err = c.exchange(ctx, rq); err == nil {
+		if a, err = c.exchange(ctx, rq, now); err == nil {
 			return a, nil
 		}
 		c.end()
@@ -82,6 +102,7 @@ func (w *network) exchange(ctx context.Context, rq *request) (*response, error) 
 		rq.unsure = true
 		if err = rq.rewind(); err == nil {
 			c, err = w.dial(ctx, key)
+			now = w.now()
 		}
 	}
 	if cause := ctx.Err(); cause != nil {
@@ -107,44 +128,38 @@ func sendable(rq *request) error {
 	default:
 		return errors.New("its method is not known")
 	}
-	for i := range len(rq.target) {
-		if c := rq.target[i]; c <= ' ' || c >= 0x7f {
-			return errors.New("its target has bytes that must be encoded")
-		}
+	if !printable(rq.target) {
+		return errors.New("its target has bytes that must be encoded")
 	}
 	if rq.target == "" || rq.target[0] != '/' {
 		return errors.New("its target is no path")
 	}
-	for i := range len(rq.host) {
-		if c := rq.host[i]; c <= ' ' || c >= 0x7f || c == '/' || c == '@' || c == '?' || c == '#' || c == '\\' {
-			return errors.New("its host is no host")
-		}
+	if !printable(rq.host) || strings.ContainsAny(rq.host, "/@?#\\") {
+		return errors.New("its host is no host")
 	}
 	if rq.host == "" {
 		return errors.New("it has no host")
 	}
-	for _, f := range rq.out {
-		if !validName(f.name) || !validValue(f.value) {
-			return errors.New("it has a header that no line can carry")
-		}
-	}
 	return nil
 }
 
-// take gives an idle connection, or a new one.
-func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
+// take gives an idle connection, or a new one, and the time.
+func (w *network) take(ctx context.Context, key poolKey) (*conn, time.Time, error) {
 	for {
 		w.mu.Lock()
-		cs := w.idle[key]
-		if len(cs) == 0 {
+		p := w.idle[key]
+		if p == nil || len(p.conns) == 0 {
 			w.mu.Unlock()
-			return w.dial(ctx, key)
+			c, err := w.dial(ctx, key)
+			return c, w.now(), err
 		}
-		c := cs[len(cs)-1]
-		w.idle[key] = cs[:len(cs)-1]
+		last := len(p.conns) - 1
+		c := p.conns[last]
+		p.conns[last], p.conns = nil, p.conns[:last]
 		w.mu.Unlock()
-		if rest := w.now().Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
-			return c, nil
+		now := w.now()
+		if rest := now.Sub(c.since); rest < doubtAfter || rest < idleFor && c.quiet() {
+			return c, now, nil
 		}
 		c.drop()
 	}
@@ -153,7 +168,8 @@ func (w *network) take(ctx context.Context, key poolKey) (*conn, error) {
 // quiet reports whether an idle connection is open and has nothing to say. What it had said would be taken for the
 // answer to the next call.
 func (c *conn) quiet() bool {
-	if c.nc.SetReadDeadline(time.Now().Add(glance)) != nil {
+	c.deadline = time.Time{}
+	if c.nc.SetDeadline(time.Now().Add(glance)) != nil {
 		return false
 	}
 	var b [1]byte
@@ -174,11 +190,16 @@ func (w *network) put(c *conn) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.closed || len(w.idle[c.key]) >= w.most {
+	p := w.idle[c.key]
+	if w.closed || !c.since.Before(c.old) || p != nil && len(p.conns) >= w.most {
 		c.drop()
 		return
 	}
-	w.idle[c.key] = append(w.idle[c.key], c)
+	if p == nil {
+		p = &idle{}
+		w.idle[c.key] = p
+	}
+	p.conns = append(p.conns, c)
 	if c.since.Sub(w.pruned) > idleFor {
 		w.prune(c.since)
 	}
@@ -187,39 +208,16 @@ func (w *network) put(c *conn) {
 // prune closes what has been idle for too long. The lock is held.
 func (w *network) prune(now time.Time) {
 	w.pruned = now
-	for key, cs := range w.idle {
-		cs = slices.DeleteFunc(cs, func(c *conn) bool {
+	for key, p := range w.idle {
+		p.conns = slices.DeleteFunc(p.conns, func(c *conn) bool {
 			old := now.Sub(c.since) > idleFor
 			if old {
 				c.drop()
 			}
 			return old
 		})
-		if len(cs) == 0 {
+		if len(p.conns) == 0 {
 			delete(w.idle, key)
-		} else {
-			w.idle[key] = cs
 		}
 	}
-}
-
-// dial connects anew.
-func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
-	dctx, cancel := context.WithTimeout(ctx, w.t.Dial)
-	defer cancel()
-	nc, err := w.dialer.DialContext(dctx, "tcp", key.addr)
-	if err != nil {
-		return nil, err
-	}
-	if key.server != "" {
-		cfg := w.tls.Clone()
-		cfg.ServerName = key.server
-		tc := tls.Client(nc, cfg)
-		if err := tc.HandshakeContext(dctx); err != nil {
-			nc.Close()
-			return nil, err
-		}
-		nc = tc
-	}
-	return &conn{w: w, key: key, nc: nc, buf: make([]byte, bufferSize)}, nil
 }

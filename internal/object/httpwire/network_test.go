@@ -276,28 +276,62 @@ func TestUnsendable(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, spoil := range map[string]func(rq *request){
-		"method":          func(rq *request) { rq.method = "GET /x HTTP/1.1\r\nA: b\r\n\r\nGET" },
-		"target":          func(rq *request) { rq.target = "/k HTTP/1.1\r\nA: b" },
-		"no target":       func(rq *request) { rq.target = "" },
-		"foreign target":  func(rq *request) { rq.target = "http://other/k" },
-		"raw bytes":       func(rq *request) { rq.target = "/\xc3\xbc" },
-		"host":            func(rq *request) { rq.host = "h\r\nA: b" },
-		"no host":         func(rq *request) { rq.host = "" },
-		"host with path":  func(rq *request) { rq.host = "h/x" },
-		"host with user":  func(rq *request) { rq.host = "u@h" },
-		"header's value":  func(rq *request) { rq.out[0].value = "b\r\nC: d" },
-		"header's name":   func(rq *request) { rq.out[0].name = "a: b\r\nc" },
-		"NUL in value":    func(rq *request) { rq.out[0].value = "\x00" },
-		"empty name":      func(rq *request) { rq.out[0].name = "" },
-		"CR alone":        func(rq *request) { rq.out[0].value = "b\rc" },
-		"LF alone":        func(rq *request) { rq.out[0].value = "b\nc" },
-		"blank in a name": func(rq *request) { rq.out[0].name = "a b" },
+		"method":         func(rq *request) { rq.method = "GET /x HTTP/1.1\r\nA: b\r\n\r\nGET" },
+		"target":         func(rq *request) { rq.target = "/k HTTP/1.1\r\nA: b" },
+		"no target":      func(rq *request) { rq.target = "" },
+		"foreign target": func(rq *request) { rq.target = "http://other/k" },
+		"raw bytes":      func(rq *request) { rq.target = "/\xc3\xbc" },
+		"host":           func(rq *request) { rq.host = "h\r\nA: b" },
+		"no host":        func(rq *request) { rq.host = "" },
+		"host with path": func(rq *request) { rq.host = "h/x" },
+		"host with user": func(rq *request) { rq.host = "u@h" },
+		"header's value": func(rq *request) { rq.out[0].value = "b\r\nC: d" },
+		"header's name":  func(rq *request) { rq.out[0].name = "a: b\r\nc" },
+		"CR alone":       func(rq *request) { rq.out[0].value = "b\rc" },
+		"LF alone":       func(rq *request) { rq.out[0].value = "b\nc" },
+		"a line less":    func(rq *request) { rq.out = append(rq.out, field{"host", "b\r\nC: d"}, field{"x", "\r\n"}) },
 	} {
 		rq := good()
 		spoil(rq)
 		_, err := newNetwork(Options{}).exchange(t.Context(), rq)
 		if !errors.Is(err, errUnsendable) {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestHeadersThatCannotBeSet(t *testing.T) {
+	for _, f := range []field{
+		{"a", "b\r\nc: d"}, {"a", "\x00"}, {"a", "0123456\x7f"}, {"a", "0123456789abcdef\n"}, {"a", "b\rc"}, {"a", "éééé\x1féééé"},
+		{"", "b"}, {"a b", "c"}, {"a:", "b"}, {"A", "b"}, {"a\r\nb", "c"},
+	} {
+		rq := &request{}
+		if rq.set(f.name, f.value); rq.err == nil {
+			t.Errorf("%q was set", f)
+		}
+	}
+	rq := &request{}
+	for _, f := range []field{{"a", ""}, {"a-1", " \tb\tc "}, {"x", "日本語 ~ÿ\xff, more of it"}} {
+		rq.set(f.name, f.value)
+	}
+	if rq.err != nil || rq.header[1].value != "b\tc" {
+		t.Error(rq.err, rq.header)
+	}
+}
+
+// The checks of eight bytes at a time agree with those of one.
+func TestChecksOfText(t *testing.T) {
+	for c := range 256 {
+		for at := range 20 {
+			b := []byte("aaaaaaaaaa0aaaaaaaaa")
+			b[at] = byte(c)
+			s := string(b)
+			if want := c >= ' ' && c != 0x7f || c == '\t'; validValue(s) != want {
+				t.Errorf("value %q: %v", s, !want)
+			}
+			if want := c > ' ' && c < 0x7f; printable(s) != want {
+				t.Errorf("printable %q: %v", s, !want)
+			}
 		}
 	}
 }
@@ -399,8 +433,8 @@ func TestTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, cs := range c.wire.idle {
-		for _, conn := range cs {
+	for _, p := range c.wire.idle {
+		for _, conn := range p.conns {
 			if !conn.quiet() {
 				t.Error("an idle TLS connection is taken for a talking one")
 			}
@@ -457,9 +491,9 @@ func TestIdleConnectionsAreBounded(t *testing.T) {
 	for range 5 {
 		a, b := net.Pipe()
 		t.Cleanup(func() { b.Close() })
-		w.put(&conn{w: w, nc: a, key: poolKey{addr: "x"}})
+		w.put(&conn{w: w, nc: a, key: poolKey{addr: "x"}, old: time.Now().Add(time.Hour)})
 	}
-	if n := len(w.idle[poolKey{addr: "x"}]); n != 2 {
+	if n := len(w.idle[poolKey{addr: "x"}].conns); n != 2 {
 		t.Errorf("%d idle", n)
 	}
 }

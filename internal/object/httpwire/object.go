@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -17,6 +16,7 @@ import (
 func (c *Client) Head(ctx context.Context, r object.Ref) (object.Info, error) {
 	rq := c.onObject("Head", "HEAD", r)
 	defer c.free(rq)
+	rq.keeps = true
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return object.Info{}, err
@@ -70,7 +70,8 @@ func (c *Client) Delete(ctx context.Context, r object.Ref) (object.DeleteResult,
 		return object.DeleteResult{}, err
 	}
 	return object.DeleteResult{
-		HTTPStatus: a.status, DeleteMarker: a.header.get(c.d.deleteMarker) == "true", Version: c.d.versionOf(a),
+		HTTPStatus: a.status, DeleteMarker: a.header.peek(c.d.deleteMarker) == "true",
+		Version: c.d.versionOf(a),
 	}, nil
 }
 
@@ -82,8 +83,13 @@ func (c *Client) Restore(ctx context.Context, r object.RestoreRequest) (int, err
 	if !validXML(r.Tier) {
 		rq.refuse("The tier %q of a restore cannot be written as XML.", r.Tier)
 	}
-	rq.setXML(fmt.Appendf(nil, `<RestoreRequest%s><Days>%d</Days><%s><Tier>%s</Tier></%[3]s></RestoreRequest>`,
-		c.d.namespace, r.Days, c.d.tierElement, escapeXML(r.Tier)))
+	at := len(rq.text.b)
+	rq.text.join("<RestoreRequest", c.d.namespace, "><Days>")
+	rq.text.b = strconv.AppendInt(rq.text.b, int64(r.Days), 10)
+	rq.text.join("</Days><", c.d.tierElement, "><Tier>")
+	rq.text.b = appendXML(rq.text.b, r.Tier)
+	rq.text.join("</Tier></", c.d.tierElement, "></RestoreRequest>")
+	rq.setXML(rq.text.b[at:])
 	rq.settles, rq.settledStatus = restoring, 202
 	a, err := c.call(ctx, rq)
 	if err != nil {
@@ -129,7 +135,7 @@ func (d *dialect) info(a *response) object.Info {
 			d.readMeta(&i.Meta, f)
 		}
 	}
-	if total, ok := rangeTotal(a.header.get("content-range")); ok {
+	if total, ok := rangeTotal(a.header.peek("content-range")); ok {
 		i.Size = total
 	}
 	return i
@@ -286,11 +292,3 @@ func (b *objectBody) Read(p []byte) (int, error) {
 }
 
 func (b *objectBody) Close() error { return b.body.Close() }
-
-// httpTime writes a condition's time; "" for none.
-func httpTime(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return formatHTTPDate(t)
-}

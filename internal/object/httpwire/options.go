@@ -60,6 +60,13 @@ type Options struct {
 	Timeouts  Timeouts
 	Conns     int    // idle connections kept for each host; default 256
 	UserAgent string // default "drover"
+	// CAFile is a PEM file of certificates that are trusted beside the system's; "" = the system's alone. Certificates
+	// are always verified.
+	CAFile string
+	// Proxy says by which proxy to reach a host:port, nil for none; with an error the call fails. A proxy is an http or
+	// https URL, with a user and a password for Basic authentication if it wants them. It is asked to CONNECT whatever the
+	// endpoint's scheme is. A nil Proxy is none: the environment (HTTPS_PROXY, NO_PROXY) is the caller's to read.
+	Proxy func(addr string) (*url.URL, error)
 }
 
 // cosDomain is where Tencent's public regions live (Tencent doc page 436/6224).

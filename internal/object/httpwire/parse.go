@@ -33,42 +33,34 @@ type head struct {
 }
 
 // parseHead reads a head with its closing empty line. It is stricter than it might be (RFC 9112): lines end in CRLF, no
-// bare CR or LF, no folded lines, no blanks around names. It may write to b.
-func parseHead(b []byte) (head, error) {
-	h := head{}
-	b, ok := bytes.CutSuffix(b, []byte("\r\n\r\n"))
+// bare CR or LF, no folded lines, no blanks around names. It turns names to lower case in b, and the header's strings,
+// which it appends to f, are parts of b: b must not change as long as they are used.
+func parseHead(b []byte, f fields) (head, error) {
+	h := head{header: f}
+	b, ok := bytes.CutSuffix(b, []byte("\r\n"))
 	if !ok {
 		return h, malformed("the head has no end")
 	}
-	lines := bytes.Count(b, []byte("\n"))
-	if lines > maxFields {
-		return h, malformed("too many headers")
-	}
-	at := bytes.IndexByte(b, '\n') + 1
-	if at == 0 {
-		at = len(b)
-	}
-	if err := checkLines(b[at:]); err != nil {
+	line, rest, err := cutLine(b)
+	if err != nil {
 		return h, err
 	}
-	text := string(b) // all names and values are parts of this one string
-	first, rest, _ := strings.Cut(text, "\r\n")
-	minor, status, err := parseStatusLine(first)
+	minor, status, err := parseStatusLine(view(line))
 	if err != nil {
 		return h, err
 	}
 	h.status, h.keep, h.old = status, minor == 1, minor == 0
-	h.header = make(fields, 0, lines)
-	for rest != "" {
-		// Names and values were looked at, and lines seen to end in CRLF.
-		line := rest
-		if i := strings.IndexByte(rest, '\n'); i >= 0 {
-			line, rest = rest[:i-1], rest[i+1:]
-		} else {
-			rest = ""
+	for len(rest) > 0 {
+		if len(h.header) == maxFields {
+			return h, malformed("too many headers")
 		}
-		i := strings.IndexByte(line, ':')
-		f := field{line[:i], strings.Trim(line[i+1:], " \t")}
+		if line, rest, err = cutLine(rest); err != nil {
+			return h, err
+		}
+		f, err := parseField(line)
+		if err != nil {
+			return h, err
+		}
 		if f.name == "connection" && hasToken(f.value, "close") {
 			h.keep = false
 		}
@@ -77,34 +69,57 @@ func parseHead(b []byte) (head, error) {
 	return h, nil
 }
 
-// checkLines turns the names of header lines to lower case in place, and sees to it that each line has a name and ends in
-// CRLF (the last one may go without), and that no other control is in it.
-func checkLines(b []byte) error {
-	for i := 0; i < len(b); i++ {
-		at := i
-		for ; i < len(b) && b[i] != ':'; i++ {
-			switch c := b[i]; {
-			case 'A' <= c && c <= 'Z':
-				b[i] = c + 'a' - 'A'
-			case !tokens[c]:
-				return malformed("a header has no name, or one with odd bytes")
-			}
-		}
-		if i == at || i == len(b) {
-			return malformed("a header has no name or no value")
-		}
-		for i < len(b) && (b[i] >= ' ' && b[i] != 0x7f || b[i] == '\t') {
-			i++
-		}
-		if i == len(b) {
-			return nil
-		}
-		if b[i] != '\r' || i+2 >= len(b) || b[i+1] != '\n' {
-			return malformed("a header has bytes that none may have")
-		}
-		i++
+// cutLine gives the bytes up to the next CRLF and those after it.
+func cutLine(b []byte) (line, rest []byte, err error) {
+	i := bytes.IndexByte(b, '\r')
+	if i < 0 || i+1 == len(b) || b[i+1] != '\n' {
+		return nil, nil, malformed("a line does not end in CRLF")
 	}
-	return nil
+	return b[:i], b[i+2:], nil
+}
+
+// parseField reads a header's line, whose name it turns to lower case in place.
+func parseField(line []byte) (field, error) {
+	i := 0
+	for ; i < len(line) && line[i] != ':'; i++ {
+		low := lower[line[i]]
+		if low == 0 {
+			break
+		}
+		line[i] = low
+	}
+	if i == 0 || i == len(line) || line[i] != ':' {
+		return field{}, malformed("a header has no name, or one with odd bytes")
+	}
+	value := trim(view(line[i+1:]))
+	if !validValue(value) {
+		return field{}, malformed("a header has bytes that none may have")
+	}
+	return field{view(line[:i]), value}, nil
+}
+
+// lower gives the bytes of headers' names in lower case, 0 for those that none may have.
+var lower = func() (low [256]byte) {
+	for c := range 256 {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			low[c] = byte(c) + 'a' - 'A'
+		case tokens[c]:
+			low[c] = byte(c)
+		}
+	}
+	return low
+}()
+
+// trim drops the blanks that may stand around a header's value.
+func trim(s string) string {
+	for s != "" && (s[0] == ' ' || s[0] == '\t') {
+		s = s[1:]
+	}
+	for s != "" && (s[len(s)-1] == ' ' || s[len(s)-1] == '\t') {
+		s = s[:len(s)-1]
+	}
+	return s
 }
 
 // parseStatusLine reads HTTP/1.1 200 OK.

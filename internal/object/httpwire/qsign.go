@@ -1,12 +1,10 @@
 package httpwire
 
 import (
-	"cmp"
 	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/hex"
 	"hash"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -27,13 +25,11 @@ type qsign struct {
 	keyTime string
 	key     hash.Hash // HMAC under SignKey
 
-	sum   hash.Hash
 	buf   []byte
-	pairs []param // escaped, names in lower case
-	hex   [40]byte
+	pairs []param // names escaped and in lower case
 }
 
-func newQSign() *qsign { return &qsign{sum: sha1.New(), buf: make([]byte, 0, 2048)} }
+func newQSign() *qsign { return &qsign{buf: make([]byte, 0, 2048)} }
 
 // sign writes all headers of this attempt to rq.out.
 func (s *qsign) sign(rq *request, c Credentials, now time.Time) {
@@ -43,7 +39,7 @@ func (s *qsign) sign(rq *request, c Credentials, now time.Time) {
 	rq.out = append(rq.out[:0], rq.header...)
 	rq.out = append(rq.out, field{"host", rq.host})
 	if rq.size > 0 {
-		rq.out = append(rq.out, field{"content-length", strconv.FormatInt(rq.size, 10)})
+		rq.out = append(rq.out, field{"content-length", rq.length()})
 	}
 	if c.SessionToken != "" {
 		rq.out = append(rq.out, field{"x-cos-security-token", c.SessionToken})
@@ -62,32 +58,36 @@ func (s *qsign) prepare(secret string, start, end int64) {
 
 // authorization signs all of rq.out.
 func (s *qsign) authorization(rq *request, accessKey string) string {
-	b := append(s.buf[:0], strings.ToLower(rq.method)...)
+	b := s.buf[:0]
+	for i := range len(rq.method) {
+		b = append(b, lower[rq.method[i]])
+	}
 	b = append(b, '\n')
 	b = append(b, rq.plain...)
 	b = append(b, '\n')
 	s.pairs = s.pairs[:0]
 	for _, p := range rq.query {
-		s.pair(p.name, p.value)
+		s.pair(rq, p.name, p.value)
 	}
-	var params, headers string
-	b, params = s.list(b)
+	b, params := s.list(rq, b)
 	s.pairs = s.pairs[:0]
 	for _, f := range rq.out {
-		s.pair(f.name, f.value)
+		s.pair(rq, f.name, f.value)
 	}
-	b, headers = s.list(b)
+	b, headers := s.list(rq, b)
 
-	s.sum.Reset()
-	s.sum.Write(b)
+	sum := sha1.Sum(b)
 	b = append(b[:0], "sha1\n"...)
 	b = append(b, s.keyTime...)
 	b = append(b, '\n')
-	b = appendHex(b, s.hex[:], s.sum)
+	b = hex.AppendEncode(b, sum[:])
 	b = append(b, '\n')
 	s.key.Reset()
 	s.key.Write(b)
-	b = append(b[:0], "q-sign-algorithm=sha1&q-ak="...)
+	s.buf = s.key.Sum(b[:0])
+
+	at := len(rq.text.b)
+	b = append(rq.text.b, "q-sign-algorithm=sha1&q-ak="...)
 	b = append(b, accessKey...)
 	b = append(b, "&q-sign-time="...)
 	b = append(b, s.keyTime...)
@@ -98,39 +98,27 @@ func (s *qsign) authorization(rq *request, accessKey string) string {
 	b = append(b, "&q-url-param-list="...)
 	b = append(b, params...)
 	b = append(b, "&q-signature="...)
-	b = appendHex(b, s.hex[:], s.key)
-	s.buf = b
-	return string(b)
+	rq.text.b = hex.AppendEncode(b, s.buf)
+	return rq.text.since(at)
 }
 
-func (s *qsign) pair(name, value string) {
-	name = strings.ToLower(string(appendEscaped(nil, name, false)))
-	s.pairs = append(s.pairs, param{name, value})
+func (s *qsign) pair(rq *request, name, value string) {
+	s.pairs = append(s.pairs, param{strings.ToLower(rq.text.escaped(name, false)), value})
 }
 
 // list writes s.pairs as k=v&k=v and a line's end, and returns their names as k;k.
-func (s *qsign) list(b []byte) (_ []byte, names string) {
-	slices.SortFunc(s.pairs, func(x, y param) int {
-		return cmp.Or(strings.Compare(x.name, y.name), strings.Compare(x.value, y.value))
-	})
-	list := make([]byte, 0, 256)
+func (s *qsign) list(rq *request, b []byte) (_ []byte, names string) {
+	sortParams(s.pairs)
+	at := len(rq.text.b)
 	for i, p := range s.pairs {
 		if i > 0 {
 			b = append(b, '&')
-			list = append(list, ';')
+			rq.text.b = append(rq.text.b, ';')
 		}
 		b = append(b, p.name...)
 		b = append(b, '=')
 		b = appendEscaped(b, p.value, false)
-		list = append(list, p.name...)
+		rq.text.b = append(rq.text.b, p.name...)
 	}
-	return append(b, '\n'), string(list)
-}
-
-// appendHex writes h's sum in hexadecimal; scratch has room for it.
-func appendHex(b, scratch []byte, h hash.Hash) []byte {
-	at := len(b)
-	b = h.Sum(b)
-	hex.Encode(scratch, b[at:])
-	return append(b[:at], scratch...)
+	return append(b, '\n'), rq.text.since(at)
 }

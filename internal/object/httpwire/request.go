@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 )
 
@@ -19,7 +21,11 @@ type field struct{ name, value string }
 // fields are headers.
 type fields []field
 
-func (f fields) get(name string) string {
+// get gives a header's value, which may leave the call.
+func (f fields) get(name string) string { return strings.Clone(f.peek(name)) }
+
+// peek gives a header's value where it lies, in the call's memory.
+func (f fields) peek(name string) string {
 	for i := range f {
 		if f[i].name == name {
 			return f[i].value
@@ -36,6 +42,8 @@ type request struct {
 	op     string
 	method string
 	tls    bool
+	bucket job.Bucket
+	place  *place // of the bucket
 	addr   string // host:port to connect to
 	server string // the name that a TLS certificate must be for
 	host   string // Host header
@@ -45,6 +53,11 @@ type request struct {
 	target string // path?query as sent
 	header fields // without host, content-length and what signing adds
 	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
+
+	text   text     // memory of all strings but the caller's
+	wire   []byte   // the present attempt as it is sent, but for a streamed body
+	built  int      // how much of it belongs to all attempts
+	answer response // to the present attempt
 
 	xml   []byte        // a body in memory
 	body  io.ReadSeeker // or one to be streamed
@@ -57,6 +70,7 @@ type request struct {
 	check func(c *Client, rq *request, a *response) *object.Error
 
 	stream bool // leave a good answer's body to the caller
+	keeps  bool // what the answer's headers say leaves the call: give it memory of its own
 	slow   bool // the answer may come only when the work is done
 	unsure bool // an attempt had no answer, and may have been carried out
 	// once forbids a repeat after an attempt that may have been carried out.
@@ -68,12 +82,17 @@ type request struct {
 	err *object.Error // why it cannot be sent
 }
 
-// reset makes the request ready for another call. Its slices stay, and nothing of what they held.
+// reset makes the request ready for another call. Its memory stays, and nothing of what it held can be reached.
 func (rq *request) reset() {
-	clear(rq.header[:cap(rq.header)])
-	clear(rq.out[:cap(rq.out)])
-	clear(rq.query[:cap(rq.query)])
-	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0]}
+	clear(rq.header)
+	clear(rq.out)
+	clear(rq.query)
+	rq.text.reset()
+	rq.answer.reset()
+	if rq.keeps {
+		rq.answer.text = nil // it is the caller's now
+	}
+	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0], text: rq.text, answer: rq.answer}
 }
 
 // refuse keeps the first reason why the request cannot be sent.
@@ -88,7 +107,7 @@ func (rq *request) refuse(format string, args ...any) {
 
 // set adds a header. Blanks around the value are dropped, as the wire does not keep them.
 func (rq *request) set(name, value string) {
-	value = strings.Trim(value, " \t")
+	value = trim(value)
 	if !validName(name) {
 		rq.refuse("%q cannot be the name of a header: use letters, digits and hyphens.", name)
 	}
@@ -105,7 +124,9 @@ func (rq *request) setXML(body []byte) {
 	sum := md5.Sum(body)
 	rq.xml, rq.size = body, int64(len(body))
 	rq.set("content-type", "application/xml")
-	rq.set("content-md5", base64.StdEncoding.EncodeToString(sum[:]))
+	at := len(rq.text.b)
+	rq.text.b = base64.StdEncoding.AppendEncode(rq.text.b, sum[:])
+	rq.set("content-md5", rq.text.since(at))
 }
 
 // setBody gives the request a body that is streamed, and reads it once for its MD5.
@@ -130,6 +151,13 @@ func (rq *request) setBody(body io.ReadSeeker, size int64) {
 	rq.set("content-md5", base64.StdEncoding.EncodeToString(h.Sum(nil)))
 }
 
+// length is the body's, as a header has it.
+func (rq *request) length() string {
+	at := len(rq.text.b)
+	rq.text.b = strconv.AppendInt(rq.text.b, rq.size, 10)
+	return rq.text.since(at)
+}
+
 // rewind makes the body ready for another attempt.
 func (rq *request) rewind() error {
 	if rq.body == nil {
@@ -139,18 +167,23 @@ func (rq *request) rewind() error {
 	return err
 }
 
-// finish sorts the parameters and builds the target.
+// finish sorts the parameters and builds the target. Then the request is ready for its attempts.
 func (rq *request) finish() {
-	slices.SortFunc(rq.query, func(a, b param) int {
+	sortParams(rq.query)
+	rq.target = rq.path
+	if len(rq.query) > 0 {
+		at := len(rq.text.b)
+		rq.text.b = append(append(rq.text.b, rq.path...), '?')
+		rq.text.b = appendQuery(rq.text.b, rq.query)
+		rq.target = rq.text.since(at)
+	}
+	rq.built = len(rq.text.b)
+}
+
+func sortParams(query []param) {
+	slices.SortFunc(query, func(a, b param) int {
 		return cmp.Or(strings.Compare(a.name, b.name), strings.Compare(a.value, b.value))
 	})
-	rq.target = rq.path
-	if len(rq.query) == 0 {
-		return
-	}
-	b := append(make([]byte, 0, 256), rq.path...) // on the stack for all but long keys
-	b = appendQuery(append(b, '?'), rq.query)
-	rq.target = string(b)
 }
 
 // appendQuery writes parameters in their order, as SigV4's canonical query does.
@@ -181,17 +214,6 @@ func appendEscaped(b []byte, s string, keepSlash bool) []byte {
 	return b
 }
 
-// escapePath encodes a path; most need nothing of it.
-func escapePath(s string) string {
-	for i := range len(s) {
-		if c := s[i]; !unreserved[c] && c != '/' {
-			b := make([]byte, 0, 256) // on the stack for all but long keys
-			return string(appendEscaped(b, s, true))
-		}
-	}
-	return s
-}
-
 // unreserved are RFC 3986's bytes that are never encoded.
 var unreserved = byteSet("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~")
 
@@ -214,13 +236,55 @@ func validName(s string) bool {
 	return s != ""
 }
 
+// validValue reports whether a header can carry s: no controls but tabs.
 func validValue(s string) bool {
-	for i := range len(s) {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if hasControl(word(s, i)) {
+			break
+		}
+	}
+	for ; i < len(s); i++ {
 		if c := s[i]; c < ' ' && c != '\t' || c == 0x7f {
 			return false
 		}
 	}
 	return true
+}
+
+// printable reports whether s has only ASCII's visible characters.
+func printable(s string) bool {
+	i := 0
+	for ; i+8 <= len(s); i += 8 {
+		if w := word(s, i); w&highBits != 0 || hasControl(w) || hasZero(w^0x20*eachByte) {
+			break
+		}
+	}
+	for ; i < len(s); i++ {
+		if c := s[i]; c <= ' ' || c >= 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// Eight bytes are looked at as one word: a call has some 1,500 bytes to look at.
+const (
+	eachByte = 0x0101010101010101
+	highBits = 0x80 * eachByte
+)
+
+func word(s string, i int) uint64 {
+	return uint64(s[i]) | uint64(s[i+1])<<8 | uint64(s[i+2])<<16 | uint64(s[i+3])<<24 |
+		uint64(s[i+4])<<32 | uint64(s[i+5])<<40 | uint64(s[i+6])<<48 | uint64(s[i+7])<<56
+}
+
+// hasZero reports whether a byte of w is zero.
+func hasZero(w uint64) bool { return (w-eachByte) & ^w & highBits != 0 }
+
+// hasControl reports whether a byte of w is below 0x20, or 0x7f.
+func hasControl(w uint64) bool {
+	return (w-0x20*eachByte) & ^w & highBits != 0 || hasZero(w^0x7f*eachByte)
 }
 
 // encodeTags writes tags as the tagging header has them: k=v&k2=v2, percent-encoded.

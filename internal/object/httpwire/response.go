@@ -3,11 +3,12 @@ package httpwire
 import (
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/drover-batch/drover/internal/object"
 )
 
-// response is an answer. Its body must be read to its end or closed.
+// response is an answer. Its body must be read to its end or closed. What it says is in the request's memory.
 type response struct {
 	status int
 	header fields
@@ -16,6 +17,22 @@ type response struct {
 	data   []byte // the body once read
 	net    netBody
 	copied object.CopyResult // what a copy's answer says
+
+	text []byte // memory of the header's strings
+	mem  []byte // memory of data
+}
+
+// reset forgets the answer and keeps its memory, unless it is much.
+func (a *response) reset() {
+	clear(a.header)
+	b := response{header: a.header[:0], text: a.text[:0], mem: a.mem[:0]}
+	if cap(b.mem) > maxKept {
+		b.mem = nil
+	}
+	if cap(b.text) > maxKept {
+		b.text = nil
+	}
+	*a = b
 }
 
 // maxData bounds bodies that are kept in memory: a listing of 1,000 keys of 1,024 bytes, encoded, has 4 MiB.
@@ -30,7 +47,8 @@ func (a *response) read() error {
 		return errTooLong
 	}
 	if a.size >= 0 {
-		a.data = make([]byte, a.size)
+		a.mem = slices.Grow(a.mem[:0], int(a.size))[:a.size]
+		a.data = a.mem
 		_, err := io.ReadFull(a.body, a.data)
 		return err
 	}

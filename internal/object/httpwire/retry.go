@@ -27,7 +27,7 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 		return nil, rq.err
 	}
 	rq.finish()
-	var clockSet bool
+	var clockSet, moved bool
 	n := 1 // attempts that count, this one included
 	for tries := 1; ; tries++ {
 		before, err := c.enter(ctx)
@@ -35,6 +35,9 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 			return nil, ended(noAnswer(rq, err), err)
 		}
 		a, e := c.attempt(ctx, rq)
+		if moved && a != nil && !a.misplaced() {
+			c.places.learn(rq.bucket, rq.place)
+		}
 		counts := c.o.Breaker == nil || ctx.Err() != nil || c.o.Breaker.note(before, e)
 		switch {
 		case e == nil:
@@ -45,6 +48,9 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 			return a, ended(e, ctx.Err())
 		case !clockSet && c.learnClock(rq, a, e):
 			clockSet = true
+			continue
+		case !moved && c.moved(rq, a):
+			moved = true
 			continue
 		}
 		// Only an answer that refuses says that nothing was done.
@@ -152,6 +158,7 @@ func (c *Client) sign(ctx context.Context, rq *request) *object.Error {
 	if !validValue(cred.AccessKey) || !validValue(cred.SessionToken) {
 		return noCredentials(rq, errUnsendable)
 	}
+	rq.text.b = rq.text.b[:rq.built] // what the last attempt was signed with
 	s := c.signers.Get().(signer)
 	s.sign(rq, cred, rq.signed)
 	c.signers.Put(s)

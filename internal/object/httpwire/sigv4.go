@@ -6,7 +6,6 @@ import (
 	"encoding/hex"
 	"hash"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
@@ -20,61 +19,66 @@ const (
 // v4 signs by Signature Version 4 for service s3 (AWS S3 API, "Authenticating requests: using the Authorization
 // header"). It keeps the day's key. Owned by one goroutine at a time.
 type v4 struct {
-	region string
+	region string // where the request names none
 
 	secret string
 	day    string
+	place  string    // the key's region
 	key    hash.Hash // HMAC under the day's key
 	second int64
 	stamp  string // of second: 20060102T150405Z
 	scope  string // <day>/<region>/s3/aws4_request
 
-	sum   hash.Hash
 	buf   []byte
 	names []byte // of the signed headers, joined
-	hex   [64]byte
 }
 
 func newV4(region string) *v4 {
-	return &v4{region: region, sum: sha256.New(), buf: make([]byte, 0, 2048)}
+	return &v4{region: region, buf: make([]byte, 0, 2048)}
 }
 
 // sign appends the signature's headers to rq. Streamed bodies are covered by their signed Content-MD5 instead of a
 // payload hash, so that they need not be read a third time.
 func (s *v4) sign(rq *request, c Credentials, now time.Time) {
-	s.prepare(c.SecretKey, now.UTC())
+	region := s.region
+	if rq.place != nil && rq.place.region != "" {
+		region = rq.place.region
+	}
+	s.prepare(c.SecretKey, region, now.UTC())
 	payload := emptyHash
 	switch {
 	case rq.body != nil:
 		payload = unsignedPayload
 	case len(rq.xml) > 0:
 		sum := sha256.Sum256(rq.xml)
-		payload = hex.EncodeToString(sum[:])
+		at := len(rq.text.b)
+		rq.text.b = hex.AppendEncode(rq.text.b, sum[:])
+		payload = rq.text.since(at)
 	}
-	rq.out = append(rq.out[:0], rq.header...)
-	rq.out = append(rq.out,
-		field{"host", rq.host}, field{"x-amz-content-sha256", payload}, field{"x-amz-date", s.stamp})
+	// About in their order, so that little is left to sort.
+	rq.out = append(rq.out[:0], field{"host", rq.host}, field{"x-amz-content-sha256", payload})
+	rq.out = append(append(rq.out, rq.header...), field{"x-amz-date", s.stamp})
 	if rq.size > 0 {
-		rq.out = append(rq.out, field{"content-length", strconv.FormatInt(rq.size, 10)})
+		rq.out = append(rq.out, field{"content-length", rq.length()})
 	}
 	if c.SessionToken != "" {
 		rq.out = append(rq.out, field{"x-amz-security-token", c.SessionToken})
 	}
 	sortFields(rq.out)
 	s.canonical(rq, payload)
-	rq.out = append(rq.out, field{"authorization", s.authorization(c.AccessKey)})
+	rq.out = append(rq.out, field{"authorization", s.authorization(rq, c.AccessKey)})
 }
 
 // prepare makes the key of the day, and the second's time stamp.
-func (s *v4) prepare(secret string, now time.Time) {
+func (s *v4) prepare(secret, region string, now time.Time) {
 	if sec := now.Unix(); sec != s.second || s.stamp == "" {
 		s.second, s.stamp = sec, now.Format("20060102T150405Z")
 	}
-	if day := s.stamp[:8]; day != s.day || secret != s.secret || s.key == nil {
-		s.day, s.secret = day, secret
-		s.scope = day + "/" + s.region + "/s3/aws4_request"
+	if day := s.stamp[:8]; day != s.day || region != s.place || secret != s.secret || s.key == nil {
+		s.day, s.place, s.secret = day, region, secret
+		s.scope = day + "/" + region + "/s3/aws4_request"
 		key := []byte("AWS4" + secret)
-		for _, part := range []string{day, s.region, "s3", "aws4_request"} {
+		for _, part := range []string{day, region, "s3", "aws4_request"} {
 			m := hmac.New(sha256.New, key)
 			m.Write([]byte(part))
 			key = m.Sum(nil)
@@ -111,39 +115,34 @@ func (s *v4) canonical(rq *request, payload string) {
 }
 
 // authorization signs the canonical request in s.buf.
-func (s *v4) authorization(accessKey string) string {
-	s.sum.Reset()
-	s.sum.Write(s.buf)
+func (s *v4) authorization(rq *request, accessKey string) string {
+	sum := sha256.Sum256(s.buf)
 	b := s.buf[:0]
 	b = append(b, v4Algorithm+"\n"...)
 	b = append(b, s.stamp...)
 	b = append(b, '\n')
 	b = append(b, s.scope...)
 	b = append(b, '\n')
-	at := len(b)
-	b = s.sum.Sum(b)
-	hex.Encode(s.hex[:], b[at:])
-	b = append(b[:at], s.hex[:]...)
+	b = hex.AppendEncode(b, sum[:])
 	s.key.Reset()
 	s.key.Write(b)
-	at = len(b)
-	b = s.key.Sum(b)
-	hex.Encode(s.hex[:], b[at:])
-	b = append(b[:0], v4Algorithm+" Credential="...)
+	s.buf = s.key.Sum(b[:0])
+
+	at := len(rq.text.b)
+	b = append(rq.text.b, v4Algorithm+" Credential="...)
 	b = append(b, accessKey...)
 	b = append(b, '/')
 	b = append(b, s.scope...)
 	b = append(b, ", SignedHeaders="...)
 	b = append(b, s.names...)
 	b = append(b, ", Signature="...)
-	b = append(b, s.hex[:]...)
-	s.buf = b
-	return string(b)
+	rq.text.b = hex.AppendEncode(b, s.buf)
+	return rq.text.since(at)
 }
 
 // appendSqueezed writes a value with runs of blanks as one.
 func appendSqueezed(b []byte, v string) []byte {
-	if !strings.Contains(v, "  ") {
+	if strings.IndexByte(v, ' ') < 0 {
 		return append(b, v...)
 	}
 	for i := range len(v) {

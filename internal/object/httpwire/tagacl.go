@@ -42,16 +42,20 @@ func (c *Client) PutTags(ctx context.Context, r object.Ref, tags []object.Tag) (
 	rq := c.onObject("PutTags", "PUT", r)
 	defer c.free(rq)
 	rq.param("tagging", "")
-	var b bytes.Buffer
-	b.WriteString("<Tagging" + c.d.namespace + "><TagSet>")
+	at := len(rq.text.b)
+	rq.text.join("<Tagging", c.d.namespace, "><TagSet>")
 	for _, t := range tags {
 		if !validXML(t.Key) || !validXML(t.Value) {
 			rq.refuse("The tag %q has characters that XML cannot carry.", t.Key)
 		}
-		b.WriteString("<Tag><Key>" + escapeXML(t.Key) + "</Key><Value>" + escapeXML(t.Value) + "</Value></Tag>")
+		rq.text.join("<Tag><Key>")
+		rq.text.b = appendXML(rq.text.b, t.Key)
+		rq.text.join("</Key><Value>")
+		rq.text.b = appendXML(rq.text.b, t.Value)
+		rq.text.join("</Value></Tag>")
 	}
-	b.WriteString("</TagSet></Tagging>")
-	rq.setXML(b.Bytes())
+	rq.text.join("</TagSet></Tagging>")
+	rq.setXML(rq.text.b[at:])
 	a, err := c.call(ctx, rq)
 	if err != nil {
 		return 0, err
@@ -154,11 +158,16 @@ func (d *dialect) setACLBody(rq *request, acl *object.ACL) {
 	rq.setXML(b.Bytes())
 }
 
-// decode makes a check that parses the answer's body into x, anew for each attempt.
+// decode makes a check that parses the answer's body into x, anew for each attempt. A body that holds an error is that
+// error, whatever the status.
 func decode[T any](x *T) func(c *Client, rq *request, a *response) *object.Error {
-	return func(_ *Client, rq *request, a *response) *object.Error {
+	return func(c *Client, rq *request, a *response) *object.Error {
 		*x = *new(T)
 		if err := xml.Unmarshal(a.data, x); err != nil {
+			var root struct{ XMLName xml.Name }
+			if xml.Unmarshal(a.data, &root) == nil && root.XMLName.Local == "Error" {
+				return c.failure(rq, a, a.data)
+			}
 			e := badAnswer(rq, a, "The store's answer does not parse.")
 			e.Err = err
 			return e

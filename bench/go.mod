@@ -1,0 +1,3 @@
+module github.com/drover-batch/drover/bench
+
+go 1.26
