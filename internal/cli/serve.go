@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -110,9 +111,15 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger) (s *se
 		}
 	}
 	region := job.Region(c.DefaultRegion)
+	jobs := &guardedJobs{s.node.jobs, access.NewAuthorizer(s.book), region}
+	pages, err := s.newServedConsole(jobs, region, o.certificate != nil)
+	if err != nil {
+		return s, err
+	}
 	o.handler = newMux(muxOptions{
-		jobs: &guardedJobs{s.node.jobs, access.NewAuthorizer(s.book), region}, verifier: verifier, admin: access.NewAdmin(s.book),
+		jobs: jobs, verifier: verifier, admin: access.NewAdmin(s.book),
 		region: region, known: func(r job.Region) bool { return c.Regions[string(r)] != nil }, logger: logger, metrics: s.metrics, metricsToken: token, ready: s.node.ready,
+		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
 	})
 	s.server, err = startServer(ctx, o)
 	return s, err

@@ -259,7 +259,6 @@ var catalogue = map[string]string{
 	"The store does not answer: %s.":                                                                                       "存储没有响应：%s。",
 	"The tasks are not counted yet":                                                                                        "尚未统计子任务数",
 	"The version that the list names is not there.":                                                                        "清单指定的版本不存在。",
-	"There are more jobs than are shown here; the command line lists them all.":                                            "任务过多，此处未全部显示；可用命令行列出全部任务。",
 	"There is more than is shown: type the path.":                                                                          "内容过多未全部显示，请直接输入路径。",
 	"This access key and secret key do not belong together here. Check both.":                                              "访问密钥 ID 与访问密钥不匹配，请检查。",
 	"This form had created the job before: here it is.":                                                                    "该表单已创建过任务，即本任务。",

@@ -19,7 +19,6 @@ type jobsPage struct {
 	Live     bool
 	Toggle   string // URL of this page with the refresh switched over
 	NoJobs   bool
-	Cut      bool
 	Actions  []button // for the jobs that are ticked
 	Problems []string
 	Create   string
@@ -64,7 +63,7 @@ func (s *server) jobsPage(c *call, status int, problems []string) error {
 	}
 	p := jobsPage{
 		frame: s.frame(c, c.lang.t("Batch Operation"), menuJobs), Tab: q.tab.name, Search: q.search, Live: values.Get("live") != "off",
-		Cut: l.cut, Problems: problems, Create: base + "/jobs/new", NoJobs: len(l.jobs) == 0 && q.search == "" && l.counts["all"] == 0,
+		Problems: problems, Create: base + "/jobs/new", NoJobs: len(l.jobs) == 0 && q.search == "" && l.counts["all"] == 0,
 	}
 	link := func(change url.Values) string {
 		v := url.Values{}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -26,30 +27,34 @@ type card struct {
 const shownFew = 5
 
 func (s *server) overview(c *call) error {
-	all, _, err := s.all(c.Context(), c.caller)
+	ctx, l, now := c.Context(), c.lang, s.o.Now()
+	counted, err := s.list(ctx, c.caller, query{tab: tabs[0]})
 	if err != nil {
 		return err
 	}
-	l, now := c.lang, s.o.Now()
-	counts := map[string]int64{}
+	counts := counted.counts
 	p := overviewPage{
-		frame: s.frame(c, l.t("Overview"), menuOverview), NoJobs: len(all) == 0, Create: base + "/jobs/new", Self: base + "/", Live: true,
+		frame: s.frame(c, l.t("Overview"), menuOverview), NoJobs: counts["all"] == 0, Create: base + "/jobs/new", Self: base + "/", Live: true,
 	}
 	p.Refresh = 10
-	for _, j := range slices.Backward(all) {
-		for _, t := range tabs {
-			if t.has(j.Status) {
-				counts[t.name]++
-			}
-		}
-		if j.Status == job.Failed && now.Sub(j.Terminated) < 24*time.Hour {
+	open := slices.DeleteFunc(job.Statuses(), job.Status.Final)
+	running, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: open}, "", shownFew)
+	if err != nil {
+		return err
+	}
+	failed, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: []job.Status{job.Failed}}, "", looked)
+	if err != nil {
+		return err
+	}
+	for _, j := range running {
+		p.Running = append(p.Running, s.row(c, j))
+	}
+	for i, j := range failed {
+		if now.Sub(j.Terminated) < 24*time.Hour {
 			counts["failed24"]++
 		}
-		if j.Status == job.Failed && len(p.Failed) < shownFew {
+		if i < shownFew {
 			p.Failed = append(p.Failed, s.row(c, j))
-		}
-		if !j.Status.Final() && len(p.Running) < shownFew {
-			p.Running = append(p.Running, s.row(c, j))
 		}
 	}
 	p.Cards = []card{

@@ -121,6 +121,8 @@ var statuses = map[job.Code]int{
 	job.InvalidRequest:   http.StatusBadRequest,
 	job.MalformedXML:     http.StatusBadRequest,
 	job.NoSuchJob:        http.StatusNotFound,
+	job.NoSuchFile:       http.StatusNotFound,
+	job.Precondition:     http.StatusConflict,
 	job.Conflict:         http.StatusConflict,
 	job.Duplicate:        http.StatusConflict,
 	job.AccessDenied:     http.StatusForbidden,

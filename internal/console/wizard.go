@@ -273,11 +273,11 @@ func (w *wizard) create() (done bool, err error) {
 
 // again goes to the job that the same form made before.
 func (w *wizard) again(token string, cause error) (bool, error) {
-	all, _, err := w.s.all(w.c.Context(), w.c.caller)
+	newest, _, err := w.s.newest(w.c.Context(), w.c.caller, api.Filter{}, "", looked)
 	if err != nil {
 		return false, err
 	}
-	for _, j := range slices.Backward(all) {
+	for _, j := range newest {
 		if j.Spec.Token == token {
 			http.Redirect(w.c.w, w.c.Request, jobURL(j.ID)+"?done=duplicate", http.StatusSeeOther)
 			return true, nil
