@@ -84,8 +84,9 @@ func (l *lease) term(sent time.Time) {
 	}
 }
 
-// held reports whether the queue is still the one that the chunk was claimed from.
-func (l *lease) held() bool { return l.c.queue(l.id) == l.queue }
+// held reports whether the queue is still the one that the chunk was claimed from. In a cluster another process may have
+// shut it: who extends learns that nobody holds it.
+func (l *lease) held() bool { return l.c.shared || l.c.queue(l.id) == l.queue }
 
 // Extend implements engine.Lease. It waits for the answer; that the chunk was given to another meanwhile it cannot see,
 // since the server answers all the same. It is sent once: the next one comes soon enough, and a late answer would say
@@ -98,7 +99,7 @@ func (l *lease) Extend(ctx context.Context) error {
 	if l.held() {
 		_, err = l.c.conn.RequestWithContext(once, l.reply, []byte("+WPI"))
 		if errors.Is(err, nats.ErrNoResponders) {
-			err = errNotHeld
+			err = errNobody
 		}
 	}
 	if err != nil {
@@ -116,12 +117,12 @@ func (l *lease) Ack(ctx context.Context) error {
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, nats.ErrNoResponders) {
+		if !errors.Is(err, errNobody) {
 			return l.wrap("acknowledge", err)
 		}
 	}
-	// A consumer made later does not answer for a message that it has not handed out. The sequence is this publish's
-	// own, so removing it can hit no other.
+	// A consumer made later does not answer for a message that it has not handed out, and in a cluster a consumer may be
+	// without a leader. The sequence is this publish's own, so removing it can hit no other.
 	err := l.c.try(ctx, func(ctx context.Context, _ bool) error {
 		return l.c.work.DeleteMsg(ctx, l.seq)
 	})
@@ -131,7 +132,8 @@ func (l *lease) Ack(ctx context.Context) error {
 	return nil
 }
 
-// Nak implements engine.Lease. A lease whose queue was shut or opened anew has nothing to give back.
+// Nak implements engine.Lease. A lease whose queue was shut or opened anew has nothing to give back; in a cluster whose
+// consumer has no leader now, the chunk comes back after its AckWait.
 func (l *lease) Nak(ctx context.Context, delay time.Duration) error {
 	if !l.held() {
 		return nil
@@ -141,7 +143,7 @@ func (l *lease) Nak(ctx context.Context, delay time.Duration) error {
 		body = fmt.Sprintf(`-NAK {"delay": %d}`, delay)
 	}
 	err := l.c.request(ctx, l.reply, []byte(body))
-	if err != nil && !errors.Is(err, nats.ErrNoResponders) {
+	if err != nil && !errors.Is(err, errNobody) {
 		return l.wrap("give back", err)
 	}
 	return nil
