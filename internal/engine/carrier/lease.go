@@ -112,6 +112,9 @@ func (l *lease) Extend(ctx context.Context) error {
 // Ack implements engine.Lease. It waits until the chunk is out of the queue, which costs a round trip in memory and lets
 // the same chunk be published again at once. It is not synced to disk.
 func (l *lease) Ack(ctx context.Context) error {
+	if l.c.shared {
+		return l.ackShared(ctx)
+	}
 	if l.held() {
 		err := l.c.request(ctx, l.reply, []byte("+ACK"))
 		if err == nil {
@@ -121,8 +124,12 @@ func (l *lease) Ack(ctx context.Context) error {
 			return l.wrap("acknowledge", err)
 		}
 	}
-	// A consumer made later does not answer for a message that it has not handed out, and in a cluster a consumer may be
-	// without a leader. The sequence is this publish's own, so removing it can hit no other.
+	// A consumer made later does not answer for a message that it has not handed out.
+	return l.remove(ctx)
+}
+
+// remove takes the chunk out of the queue without its consumer. The sequence is this publish's own, so it can hit no other.
+func (l *lease) remove(ctx context.Context) error {
 	err := l.c.try(ctx, func(ctx context.Context, _ bool) error {
 		return l.c.work.DeleteMsg(ctx, l.seq)
 	})
@@ -132,8 +139,7 @@ func (l *lease) Ack(ctx context.Context) error {
 	return nil
 }
 
-// Nak implements engine.Lease. A lease whose queue was shut or opened anew has nothing to give back; in a cluster whose
-// consumer has no leader now, the chunk comes back after its AckWait.
+// Nak implements engine.Lease. A lease whose queue was shut or opened anew has nothing to give back.
 func (l *lease) Nak(ctx context.Context, delay time.Duration) error {
 	if !l.held() {
 		return nil
@@ -141,6 +147,9 @@ func (l *lease) Nak(ctx context.Context, delay time.Duration) error {
 	body := "-NAK"
 	if delay > 0 {
 		body = fmt.Sprintf(`-NAK {"delay": %d}`, delay)
+	}
+	if l.c.shared {
+		return l.nakShared(ctx, body)
 	}
 	err := l.c.request(ctx, l.reply, []byte(body))
 	if err != nil && !errors.Is(err, errNobody) {

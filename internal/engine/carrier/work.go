@@ -156,32 +156,17 @@ func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (eng
 	return l, nil
 }
 
-// await pulls until a message comes or the wait is over, and tells when it sent the pull that was answered.
+// await pulls a message, and tells when it sent the pull that was answered.
 func (c *Carrier) await(ctx context.Context, id job.ID, q *queue, wait time.Duration) (*nats.Msg, time.Time, error) {
-	end := time.Now().Add(wait)
-	for {
-		sent := time.Now()
-		once := max(0, end.Sub(sent))
-		if c.shared {
-			once = min(once, sharedPull)
-		}
-		m, err := c.pull(ctx, q, once)
-		if err == nil && wait <= 0 && m.Header.Get(headerStatus) == statusNone {
-			sent = time.Now()
-			m, err = c.lookTwice(ctx, id, q, m)
-		}
-		over := !c.shared || time.Until(end) <= 0
-		switch {
-		case err != nil && (over || !c.unanswered(err) || ctx.Err() != nil):
-			return nil, sent, err
-		case err == nil && (over || m.Header.Get(headerStatus) == "" || m.Header.Get(headerDescription) == consumerDeleted):
-			return m, sent, nil
-		case err != nil || m.Header.Get(headerStatus) != statusExpired: // no leader, or no queue yet
-			if err := c.sleep(ctx, min(leaderPause, time.Until(end))); err != nil {
-				return nil, sent, err
-			}
-		}
+	if c.shared {
+		return c.awaitShared(ctx, id, q, wait)
 	}
+	sent := time.Now()
+	m, err := c.pull(ctx, q, wait)
+	if err == nil && wait <= 0 && m.Header.Get(headerStatus) == statusNone {
+		m, err = c.lookTwice(ctx, id, q, m)
+	}
+	return m, sent, err
 }
 
 const (
@@ -193,12 +178,6 @@ const (
 	consumerDeleted   = "Consumer Deleted"
 	// secondLook is how long a claim waits for a chunk that is there, but may go to another.
 	secondLook = 100 * time.Millisecond
-	// sharedLook is the same in a cluster, where the consumer's node may store a chunk later than the leader does.
-	sharedLook = 500 * time.Millisecond
-	// sharedPull is the longest wait of one pull in a cluster: a pull is lost with the consumer's leader.
-	sharedPull = 2 * time.Second
-	// leaderPause is how long a claim waits that nobody answers for.
-	leaderPause = 250 * time.Millisecond
 )
 
 // lookTwice claims anew after a claim that was told m, that nothing waits. The server says so by a counter that lags
@@ -207,9 +186,6 @@ func (c *Carrier) lookTwice(ctx context.Context, id job.ID, q *queue, m *nats.Ms
 	s, err := c.state(ctx, id)
 	if err != nil || s.Waiting == 0 {
 		return m, err
-	}
-	if c.shared {
-		return c.pull(ctx, q, sharedLook)
 	}
 	return c.pull(ctx, q, secondLook)
 }
@@ -343,6 +319,9 @@ func (c *Carrier) Purge(ctx context.Context, id job.ID) error {
 		err = c.try(ctx, func(ctx context.Context, _ bool) error {
 			return c.work.Purge(ctx, jetstream.WithPurgeSubject(workOf(id)))
 		})
+	}
+	if err == nil && c.shared {
+		err = c.awaitPurged(ctx, id)
 	}
 	if err != nil {
 		return fmt.Errorf("purge the queue of job %s: %w", id, err)
