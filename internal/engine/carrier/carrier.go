@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -64,6 +65,8 @@ type Carrier struct {
 	opening sync.Mutex // one Open or Shut at a time
 	mu      sync.RWMutex
 	queues  map[job.ID]*queue // the open ones, of a single node
+
+	denied atomic.Pointer[denial]
 
 	closing sync.Once
 	closed  chan struct{}
@@ -192,7 +195,15 @@ func (c *Carrier) connectInProcess(self *server.User) error {
 func (c *Carrier) connect(urls string, opts []nats.Option) error {
 	if c.shared {
 		// What cannot be sent now is not sent later, when the call that wanted it has ended or sent it again.
-		opts = append(opts, nats.ReconnectBufSize(-1))
+		opts = append(opts, nats.ReconnectBufSize(-1), nats.ErrorHandler(c.asyncError),
+			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+				if err != nil {
+					c.log.Warn("carrier: connection lost", "err", err)
+				}
+			}),
+			nats.ReconnectHandler(func(conn *nats.Conn) {
+				c.log.Info("carrier: connected again", "node", conn.ConnectedServerName())
+			}))
 	}
 	var err error
 	if c.conn, err = nats.Connect(urls, opts...); err != nil {

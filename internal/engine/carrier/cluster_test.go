@@ -1,7 +1,6 @@
 package carrier
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -156,5 +155,3 @@ func TestClusterContract(t *testing.T) {
 		})
 	})
 }
-
-var _ = context.Canceled

@@ -9,6 +9,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drover-batch/drover/internal/job"
 )
 
 const (
@@ -53,6 +55,9 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
+		if d := c.denied.Load(); d != nil && d.at.After(sent) {
+			return d.err
+		}
 		if i++; !c.shared && i == requestAttempts || c.shared && time.Since(begun) > sharedPatience {
 			return fmt.Errorf("no answer to %d requests: %w", i, err)
 		}
@@ -63,6 +68,22 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 			pause = min(2*pause, lastPause)
 		}
 	}
+}
+
+// denial is a server's word that this user may not do what it tried. It comes beside the request, which gets no answer.
+type denial struct {
+	at  time.Time
+	err error
+}
+
+// asyncError takes errors that belong to no call.
+func (c *Carrier) asyncError(_ *nats.Conn, _ *nats.Subscription, err error) {
+	if errors.Is(err, nats.ErrPermissionViolation) {
+		c.denied.Store(&denial{at: time.Now(), err: &job.Error{
+			Code: job.AccessDenied, Message: "The engine's user has not the permissions of the role that it is used in.", Err: err,
+		}})
+	}
+	c.log.Warn("carrier: the connection reports an error", "err", err)
 }
 
 // patiently tries until ctx ends: what only another process can bring about may take as long as that takes to start.

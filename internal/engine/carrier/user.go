@@ -82,9 +82,9 @@ func Permissions(r Role, inbox string) (publish, subscribe []string) {
 	if r == RoleAPI {
 		return append(publish, recordSubject(engine.Jobs, "job.>"), recordSubject(engine.Jobs, "token.>")), subscribe
 	}
-	// An ack removes its chunk when the job's queue was shut meanwhile.
+	// An ack sees to it that its chunk is gone.
 	publish = append(publish, onStream(streamWork,
-		"$JS.API.CONSUMER.MSG.NEXT.*.>", "$JS.ACK.*.>", "$JS.API.STREAM.MSG.DELETE.*")...)
+		"$JS.API.CONSUMER.MSG.NEXT.*.>", "$JS.ACK.*.>", "$JS.API.STREAM.MSG.GET.*", "$JS.API.STREAM.MSG.DELETE.*")...)
 	return append(publish, "res.>", recordSubject(engine.Live, "worker.>")), subscribe
 }
 
