@@ -1,6 +1,7 @@
 package carrier
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -97,13 +98,13 @@ func beside(t *testing.T, node *Carrier, ackWait time.Duration) *Carrier {
 	return closing(t, c, err)
 }
 
-func dial(t *testing.T, o DialOptions) *Carrier {
+func dial(t testing.TB, o DialOptions) *Carrier {
 	t.Helper()
 	c, err := Dial(t.Context(), o)
 	return closing(t, c, err)
 }
 
-func closing(t *testing.T, c *Carrier, err error) *Carrier {
+func closing(t testing.TB, c *Carrier, err error) *Carrier {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +123,7 @@ func empty(t *testing.T, c *Carrier) *Carrier {
 	ctx := t.Context()
 	names := c.work.ConsumerNames(ctx)
 	for name := range names.Name() {
-		if err := c.work.DeleteConsumer(ctx, name); err != nil {
+		if err := c.work.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			t.Fatal(err)
 		}
 	}
@@ -135,6 +136,7 @@ func empty(t *testing.T, c *Carrier) *Carrier {
 			t.Fatal(err)
 		}
 	}
+	whole(t, c, 0) // no replica shall give what is gone
 	return c
 }
 

@@ -39,18 +39,21 @@ type follower struct {
 	latest bool
 	replay func(last uint64)
 	take   func(m jetstream.Msg, seq uint64) error
-	// caughtUp is called when none waits behind the last one, and at least every idle while that is so.
+	// caughtUp is called when none waits behind the last one, and at least every idle while that is so. asks tells
+	// whether there is a need for it; nil is always.
 	caughtUp func() error
+	asks     func() bool
 
 	last  uint64 // sequence of the last one given
 	ended error  // why it is over; nil for what a new consumer may cure
 
-	delivered uint64    // by the present consumer
-	drained   bool      // the consumer has none behind the last one
-	complete  bool      // neither has the leader
-	target    uint64    // up to here must be given to have caught up
-	alive     time.Time // the consumer was known to live
-	behind    time.Time // since when the leader has more than the consumer; zero when not
+	delivered uint64        // by the present consumer
+	drained   bool          // the consumer has none behind the last one
+	told      bool          // caughtUp was called since the last one
+	pause     time.Duration // until it is looked at again whether the leader has more
+	target    uint64        // up to here must be given to have caught up
+	alive     time.Time     // the consumer was known to live
+	behind    time.Time     // since when the leader has more than the consumer; zero when not
 }
 
 // run reads until ctx ends or one of the functions returns an error.
@@ -86,7 +89,7 @@ func (r *follower) read(ctx context.Context) error {
 	}
 	defer func() { r.shut(ctx, cons) }()
 	r.delivered, r.behind, r.alive = 0, time.Time{}, time.Now()
-	r.drained, r.complete = cons.CachedInfo().NumPending == 0, false
+	r.drained, r.told, r.pause = cons.CachedInfo().NumPending == 0, false, settleStep
 	err = r.settle(ctx)
 	tick := time.NewTimer(r.idle)
 	defer tick.Stop()
@@ -175,12 +178,24 @@ func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *tim
 			if err := r.give(m); err != nil {
 				return err
 			}
+			if r.c.shared {
+				break // a further one is probably on its way: the leader is not asked after each
+			}
 			if err := r.settle(ctx); err != nil {
 				return err
 			}
 		}
-		tick.Reset(r.idle)
+		tick.Reset(r.next())
 	}
+}
+
+// next is when to settle, if no message comes before.
+func (r *follower) next() time.Duration {
+	if !r.c.shared || r.told || !r.drained {
+		return r.idle
+	}
+	r.pause = min(2*r.pause, r.idle)
+	return r.pause
 }
 
 // give gives a message on.
@@ -197,17 +212,17 @@ func (r *follower) give(m jetstream.Msg) error {
 		return r.ended
 	}
 	r.last, r.alive = max(r.last, meta.Sequence.Stream), time.Now()
-	r.drained, r.complete, r.behind = meta.NumPending == 0, false, time.Time{}
+	r.drained, r.told, r.pause, r.behind = meta.NumPending == 0, false, settleStep, time.Time{}
 	return nil
 }
 
 // settle tells if the reader has caught up. In a cluster the consumer may be on a node that lags behind, so the stream's
-// leader is asked too.
+// leader is asked too, each time: what is told of now may have been stored by it only.
 func (r *follower) settle(ctx context.Context) error {
-	if !r.drained {
+	if !r.drained || r.asks != nil && !r.asks() {
 		return nil
 	}
-	if !r.complete && r.c.shared {
+	if r.c.shared {
 		more, err := r.leaderHasMore(ctx)
 		switch {
 		case err != nil:
@@ -220,8 +235,9 @@ func (r *follower) settle(ctx context.Context) error {
 		case more:
 			return nil
 		}
+		r.behind = time.Time{}
 	}
-	r.complete = true
+	r.told = true
 	r.ended = r.caughtUp()
 	return r.ended
 }
@@ -238,6 +254,9 @@ func (r *follower) leaderHasMore(ctx context.Context) (more bool, err error) {
 		}
 		return err
 	})
+	if err != nil && r.c.unanswered(err) && ctx.Err() == nil {
+		return true, nil // nothing is known: it is asked again
+	}
 	return more, err
 }
 

@@ -9,7 +9,6 @@ import (
 	"os/exec"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // process is a node in a process of its own.
@@ -20,7 +19,6 @@ type process struct {
 	stdin io.Closer
 	ready chan struct{}
 	ended chan struct{}
-	cpu   time.Duration // of former lives
 }
 
 // startProcesses starts the nodes and waits until they are a cluster.
@@ -89,7 +87,7 @@ func (p *process) await() {
 // kill ends the node without its knowing. A node that has ended stays so.
 func (p *process) kill() {
 	_ = p.cmd.Process.Kill()
-	p.finish()
+	<-p.ended
 }
 
 // close ends the node as an operator would.
@@ -98,17 +96,7 @@ func (p *process) close() {
 	if err := p.stdin.Close(); err != nil {
 		p.t.Error(err)
 	}
-	p.finish()
-}
-
-func (p *process) finish() {
-	select {
-	case <-p.ended:
-		return
-	default:
-	}
 	<-p.ended
-	p.cpu += p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }
 
 func (p *process) signal(s syscall.Signal) {

@@ -18,6 +18,7 @@ const roundsJob job.ID = "rounds"
 type rounds struct {
 	t      testing.TB
 	c      *Carrier
+	size   int // of a result
 	wait   sync.WaitGroup
 	cancel context.CancelFunc // of those that wait
 	stop   chan struct{}      // no further chunk is published
@@ -36,11 +37,11 @@ type rounds struct {
 	problems  []error
 }
 
-func startRounds(t testing.TB, c *Carrier, workers int) *rounds {
+func startRounds(t testing.TB, c *Carrier, workers, size int) *rounds {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	r := &rounds{
-		t: t, c: c, cancel: cancel, stop: make(chan struct{}), told: map[engine.ResultName]bool{},
+		t: t, c: c, size: size, cancel: cancel, stop: make(chan struct{}), told: map[engine.ResultName]bool{},
 		got: map[engine.ResultName]uint64{}, chunks: map[int64]int{}, last: time.Now(),
 	}
 	r.changed = sync.NewCond(&r.mu)
@@ -101,7 +102,7 @@ func (r *rounds) work(ctx context.Context, worker int) {
 			continue // a claim may go without answer; the next one will not
 		}
 		n := engine.ResultName{Job: roundsJob, Phase: 1, Chunk: l.Chunk(), Attempt: fmt.Sprintf("w%d-%d", worker, turn)}
-		if err := r.c.PublishResult(ctx, n, make([]byte, 20_000)); err != nil {
+		if err := r.c.PublishResult(ctx, n, make([]byte, r.size)); err != nil {
 			if ctx.Err() == nil {
 				r.problem(err)
 			}
@@ -132,6 +133,9 @@ func (r *rounds) collect(ctx context.Context) {
 		r.chunks[res.Name.Chunk]++
 		r.stall = max(r.stall, time.Since(r.last))
 		r.last = time.Now()
+		if len(r.got)%100 == 0 {
+			return r.c.PurgeResults(ctx, roundsJob, res.Seq)
+		}
 		return nil
 	})
 	if ctx.Err() == nil {

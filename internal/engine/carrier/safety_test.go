@@ -241,9 +241,7 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 		if got, err := c.ResultsOf(ctx, roundsJob, 1, n.Chunk); err != nil || len(got) != 1 {
 			t.Errorf("results = %v, %v", got, err)
 		}
-		if !isWhole(c.Status(ctx)) {
-			t.Errorf("status = %+v", c.Status(ctx))
-		}
+		whole(t, c, 0)
 		_, err := c.Update(ctx, engine.Jobs, "state.a", nil, 1)
 		denied("update of a leader's record", err)
 		denied("publish", c.Publish(ctx, roundsJob, 1, 3, nil))

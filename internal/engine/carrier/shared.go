@@ -27,6 +27,9 @@ const (
 	settleStep  = time.Millisecond
 )
 
+// noMessage is the answer that there is no message.
+var noMessage = &nats.Msg{Header: nats.Header{headerStatus: {statusNone}}}
+
 func isMessage(m *nats.Msg) bool { return m.Header.Get(headerStatus) == "" }
 
 // awaitShared pulls until a message comes, the wait is over or the queue is shut.
@@ -34,8 +37,13 @@ func (c *Carrier) awaitShared(ctx context.Context, id job.ID, q *queue, wait tim
 	if wait <= 0 {
 		sent := time.Now()
 		m, err := c.pull(ctx, q, 0)
-		if err != nil || isMessage(m) || !c.isWaiting(ctx, id) {
+		if err == nil && isMessage(m) || err != nil && !c.unanswered(err) {
 			return m, sent, err
+		}
+		if waiting, serr := c.isWaiting(ctx, id); serr != nil {
+			return m, sent, err
+		} else if !waiting {
+			return noMessage, sent, nil
 		}
 		wait = sharedLook
 	}
@@ -64,12 +72,12 @@ func (c *Carrier) awaitShared(ctx context.Context, id job.ID, q *queue, wait tim
 	}
 }
 
-// isWaiting reports whether a job has chunks to claim, as far as that can be told within one request's time.
-func (c *Carrier) isWaiting(ctx context.Context, id job.ID) bool {
+// isWaiting reports whether a job has chunks to claim, if that can be told within one request's time.
+func (c *Carrier) isWaiting(ctx context.Context, id job.ID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	s, err := c.state(ctx, id)
-	return err == nil && s.Waiting > 0
+	return s.Waiting > 0, err
 }
 
 // isShut reports whether a job's queue is shut.

@@ -26,7 +26,7 @@ func (c *Carrier) Watch(ctx context.Context, b engine.Bucket, f func(engine.Reco
 	v := &view{f: f, prefix: len(recordSubject(b, "")), known: make(map[string]bool)}
 	r := &follower{
 		c: c, stream: s, filter: recordSubject(b, ">"), batch: watchBatch, idle: watchIdle,
-		latest: true, replay: v.replay, take: v.take, caughtUp: v.caughtUp,
+		latest: true, replay: v.replay, take: v.take, caughtUp: v.caughtUp, asks: v.replaying,
 	}
 	return r.run(ctx)
 }
@@ -43,6 +43,8 @@ type view struct {
 
 // replay is told that all records are on their way, for the first time or again, and up to where they are known.
 func (v *view) replay(last uint64) { v.last, v.again = last, make(map[string]bool) }
+
+func (v *view) replaying() bool { return v.again != nil }
 
 func (v *view) take(m jetstream.Msg, seq uint64) error {
 	key := m.Subject()[v.prefix:]
@@ -65,9 +67,6 @@ func (v *view) take(m jetstream.Msg, seq uint64) error {
 
 // caughtUp ends a replay: what did not come again was deleted meanwhile.
 func (v *view) caughtUp() error {
-	if v.again == nil {
-		return nil
-	}
 	for key := range v.known {
 		if v.again[key] {
 			continue

@@ -28,14 +28,14 @@ type Open func(t *testing.T, ackWait time.Duration) engine.Carrier
 func Run(t *testing.T, open Open) {
 	run(t, false, func(t *testing.T, tt test) {
 		t.Parallel()
-		tt.start(t, open)
+		tt.start(t, open, false)
 	})
 }
 
 // RunShared runs the suite, one test after the other, on carriers of a cluster, where Open leaves chunks with who claimed
 // them. open may give the same carrier each time, emptied.
 func RunShared(t *testing.T, open Open) {
-	run(t, true, func(t *testing.T, tt test) { tt.start(t, open) })
+	run(t, true, func(t *testing.T, tt test) { tt.start(t, open, true) })
 }
 
 func run(t *testing.T, shared bool, start func(t *testing.T, tt test)) {
@@ -73,19 +73,20 @@ type test struct {
 	run   func(t *testing.T, e env)
 }
 
-func (tt test) start(t *testing.T, open Open) {
+func (tt test) start(t *testing.T, open Open, shared bool) {
 	wait := LongAckWait
 	if tt.short {
 		wait = ShortAckWait
 	}
-	tt.run(t, env{t: t, ctx: t.Context(), Carrier: open(t, wait)})
+	tt.run(t, env{t: t, ctx: t.Context(), Carrier: open(t, wait), shared: shared})
 }
 
 // env is one test's carrier, with calls that must succeed.
 type env struct {
 	engine.Carrier
-	t   *testing.T
-	ctx context.Context
+	t      *testing.T
+	ctx    context.Context
+	shared bool
 }
 
 const (
