@@ -134,3 +134,30 @@ func TestClusterComesBackAfterAllItsNodesWereDown(t *testing.T) {
 		t.Error(err, diff)
 	}
 }
+
+func TestAckOfWhatIsGoneIsNoError(t *testing.T) {
+	t.Parallel()
+	c, _ := openLosing(t)
+	ctx := t.Context()
+	if err := c.Open(ctx, roundsJob); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Publish(ctx, roundsJob, 1, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	l, err := c.Claim(ctx, roundsJob, time.Second)
+	if err != nil || l == nil {
+		t.Fatalf("claim = %v, %v", l, err)
+	}
+	if err := c.Shut(ctx, roundsJob); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := l.Ack(ctx); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := c.deleteMessage(ctx, l.(*lease).seq); !isNoMessage(err) {
+		t.Errorf("removal of what is gone = %v", err)
+	}
+}

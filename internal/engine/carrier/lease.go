@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -130,11 +131,28 @@ func (l *lease) Ack(ctx context.Context) error {
 
 // remove takes the chunk out of the queue without its consumer. The sequence is this publish's own, so it can hit no other.
 func (l *lease) remove(ctx context.Context) error {
-	err := l.c.try(ctx, func(ctx context.Context, _ bool) error {
-		return l.c.work.DeleteMsg(ctx, l.seq)
-	})
+	err := l.c.try(ctx, func(ctx context.Context, _ bool) error { return l.c.deleteMessage(ctx, l.seq) })
 	if err != nil && !isNoMessage(err) {
 		return l.wrap("acknowledge", err)
+	}
+	return nil
+}
+
+// deleteMessage removes a message from WORK (NATS ADR-2, STREAM.MSG.DELETE). The client's own call gives the server's
+// error as a text, without its code.
+func (c *Carrier) deleteMessage(ctx context.Context, seq uint64) error {
+	m, err := c.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.DELETE."+streamWork, fmt.Appendf(nil, `{"seq": %d, "no_erase": true}`, seq))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	if answer.Error != nil {
+		return answer.Error
 	}
 	return nil
 }

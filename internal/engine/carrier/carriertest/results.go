@@ -79,10 +79,7 @@ var resultTests = []test{
 	}},
 	{name: "large results come whole", run: func(t *testing.T, e env) {
 		big := bytes.Repeat([]byte("0123456789abcdef"), 7<<20/16)
-		n := 20
-		if e.shared { // three nodes in one process write each of them twice
-			n = 5
-		}
+		n := e.many(20, 2)
 		for i := range n {
 			e.ok(e.PublishResult(e.ctx, name(jobA, int64(i), "w", 0), big))
 		}

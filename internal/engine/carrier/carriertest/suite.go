@@ -108,6 +108,14 @@ func (e env) is(err, want error) {
 	}
 }
 
+// many is how many there shall be of something, where on a cluster fewer do: each is written three times, twice.
+func (e env) many(alone, shared int) int {
+	if e.shared {
+		return shared
+	}
+	return alone
+}
+
 func (e env) open(id job.ID) {
 	e.t.Helper()
 	e.ok(e.Open(e.ctx, id))

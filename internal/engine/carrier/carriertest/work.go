@@ -298,9 +298,9 @@ func extendedHeld(t *testing.T, e env, chunk int64) bool {
 }
 
 func claimOnce(t *testing.T, e env) {
-	const n = 200
+	n := int64(e.many(200, 60))
 	e.open(jobA)
-	for i := range int64(n) {
+	for i := range n {
 		e.publish(jobA, i)
 	}
 	var mu sync.Mutex
@@ -326,7 +326,7 @@ func claimOnce(t *testing.T, e env) {
 		})
 	}
 	wg.Wait()
-	for i := range int64(n) {
+	for i := range n {
 		if seen[i] != 1 {
 			t.Errorf("chunk %d was claimed %d times", i, seen[i])
 		}
