@@ -186,6 +186,6 @@ func isNoMessage(err error) bool {
 		return true
 	}
 	ae, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (ae.ErrorCode == codeNoMessage ||
+	return ok && (ae.ErrorCode == codeNoMessage || ae.ErrorCode == codeNoSequence ||
 		ae.ErrorCode == codeDeleteFail && (strings.Contains(ae.Description, "not found") || strings.Contains(ae.Description, "no message found")))
 }

@@ -174,6 +174,7 @@ const (
 	codeResources   = 10023 // the server's limit
 	codeStorage     = 10047
 	codeNoMessage   = 10037
+	codeNoSequence  = 10043
 	codeDeleteFail  = 10057 // with the reason in its text
 )
 
