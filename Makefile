@@ -16,7 +16,7 @@ SEEDS    ?= 20
 AXES     ?=
 ROUNDS   ?= 3
 
-.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-micro clean
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-micro clean cluster browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,13 @@ soak: ## the long run: memory of the whole process with 100,000 rows on the embe
 
 chaos: ## the long run: kill -9 at random moments, SEEDS (20) seeds of 20,000 rows each
 	go test -count=1 -timeout 80m -run TestChaos -v ./e2e -chaos.seeds $(SEEDS)
+
+cluster: ## the long run: three nodes of the carrier as processes; kill, stop and restart them
+	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -tags cluster -v -run 'Cluster|Lost' ./internal/engine/carrier
+
+browser: ## the console in Debian's chromium, which it needs installed; screenshots below .cache/browser
+	mkdir -p .cache/browser
+	go test -count=1 -timeout 20m -tags browser -run Browser -artifacts -outputdir "$$PWD/.cache/browser" ./e2e
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)

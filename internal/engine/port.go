@@ -61,8 +61,9 @@ type QueueState struct {
 
 // Work carries chunks from dispatcher to workers.
 type Work interface {
-	// Open makes a job's queue ready to be claimed from. Chunks that were claimed before and not acknowledged can be
-	// claimed again at once. It is repeatable.
+	// Open makes a job's queue ready to be claimed from. Where one process holds the carrier alone, chunks that were
+	// claimed before and not acknowledged can be claimed again at once; where others share it, once their terms are over.
+	// It is repeatable.
 	Open(ctx context.Context, id job.ID) error
 	// Shut ends claiming: nothing of the job is handed out from then on. Chunks stay until Purge.
 	Shut(ctx context.Context, id job.ID) error
@@ -82,7 +83,7 @@ type Lease interface {
 	Phase() int
 	Chunk() int64
 	Data() []byte
-	Attempt() int     // from 1; grows with each time the carrier hands the chunk out; starts anew after Open
+	Attempt() int     // from 1; grows with each time the carrier hands the chunk out; may start anew after Open
 	Until() time.Time // by the local monotonic clock; nothing may be started past it
 	// Extend asks for a further term and moves Until. An error leaves Until as it was.
 	Extend(ctx context.Context) error

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -37,27 +38,35 @@ type Options struct {
 	MaxStore int64
 	// Logger takes the server's warnings and errors; nil drops them.
 	Logger *slog.Logger
-	// AckWait is how long a claimed chunk stays with its holder without being extended; 0 is 15 s.
+	// AckWait is how long a claimed chunk stays with its holder without being extended; 0 is 15 s. It must be the same in
+	// all processes of a cluster.
 	AckWait time.Duration
+	// Cluster makes this node one of a cluster; nil is a single node. A folder is one or the other for good.
+	Cluster *Cluster
 
 	markerTTL time.Duration // tests shorten it; 0 is a minute
 }
 
 // Carrier is an engine.Carrier. It is safe for concurrent use.
 type Carrier struct {
+	log       *slog.Logger
 	ackWait   time.Duration
 	markerTTL time.Duration
-	lock      *os.File
-	server    *server.Server
+	shared    bool // other processes use the same streams
+	replicas  int
+	lock      *os.File       // nil when dialled
+	server    *server.Server // nil when dialled
 	conn      *nats.Conn
 	js        jetstream.JetStream
-	records   map[engine.Bucket]bucket
+	records   map[engine.Bucket]jetstream.Stream
 	work      jetstream.Stream
 	results   jetstream.Stream
 
 	opening sync.Mutex // one Open or Shut at a time
 	mu      sync.RWMutex
-	queues  map[job.ID]*queue // the open ones
+	queues  map[job.ID]*queue // the open ones, of a single node
+
+	denied atomic.Pointer[denial]
 
 	closing sync.Once
 	closed  chan struct{}
@@ -68,60 +77,79 @@ var _ engine.Carrier = (*Carrier)(nil)
 // errClosed ends waiting calls.
 var errClosed = errors.New("carrier is closed")
 
+// newCarrier makes a Carrier without a connection.
+func newCarrier(log *slog.Logger, ackWait time.Duration, replicas int) *Carrier {
+	if ackWait == 0 {
+		ackWait = 15 * time.Second
+	}
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Carrier{
+		log: log, ackWait: ackWait, markerTTL: markerTTL, replicas: replicas, records: make(map[engine.Bucket]jetstream.Stream),
+		queues: make(map[job.ID]*queue), closed: make(chan struct{}),
+	}
+}
+
 // Open locks the folder, starts the server on it and makes what is missing. It fails with job.Unavailable and a sentence
-// for the user when another process holds the folder. Close it.
+// for the user when another process holds the folder, and with job.InvalidRequest when the folder belongs to another kind
+// of carrier or the cluster's settings are not safe. A node of a cluster waits, until ctx ends, for so many of the others
+// that they can agree. Close it.
 func Open(ctx context.Context, o Options) (*Carrier, error) {
 	if o.Dir == "" {
 		return nil, errors.New("open carrier: no folder given")
 	}
-	if o.AckWait == 0 {
-		o.AckWait = 15 * time.Second
+	replicas := 1
+	if o.Cluster != nil {
+		if err := o.Cluster.check(); err != nil {
+			return nil, err
+		}
+		replicas = clusterReplicas
 	}
-	if o.Logger == nil {
-		o.Logger = slog.New(slog.DiscardHandler)
-	}
-	if o.markerTTL == 0 {
-		o.markerTTL = markerTTL
-	}
-	c := &Carrier{
-		ackWait:   o.AckWait,
-		markerTTL: o.markerTTL,
-		records:   make(map[engine.Bucket]bucket),
-		queues:    make(map[job.ID]*queue),
-		closed:    make(chan struct{}),
+	c := newCarrier(o.Logger, o.AckWait, replicas)
+	c.shared = o.Cluster != nil
+	if o.markerTTL != 0 {
+		c.markerTTL = o.markerTTL
 	}
 	var err error
 	if c.lock, err = lockFolder(o.Dir); err != nil {
 		return nil, err
 	}
 	if err = c.start(ctx, o); err != nil {
-		return nil, errors.Join(fmt.Errorf("open carrier in %q: %w", o.Dir, err), c.Close())
+		if job.MessageOf(err) == "" {
+			err = fmt.Errorf("open carrier in %q: %w", o.Dir, err)
+		}
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
 
 func (c *Carrier) start(ctx context.Context, o Options) error {
-	if o.MaxStore == 0 {
+	if err := markFolder(o.Dir, o.Cluster); err != nil {
+		return err
+	}
+	so := serverOptions(o)
+	var self *server.User
+	if o.Cluster != nil {
 		var err error
-		if o.MaxStore, err = halfOfDisk(o.Dir); err != nil {
+		if self, err = o.Cluster.apply(so); err != nil {
 			return err
 		}
 	}
-	if err := c.startServer(o); err != nil {
+	if err := c.startServer(so); err != nil {
 		return err
 	}
-	if err := c.connect(); err != nil {
+	if err := c.connectInProcess(self); err != nil {
 		return err
 	}
 	return c.makeStreams(ctx, o)
 }
 
-func (c *Carrier) startServer(o Options) error {
-	log := &serverLog{to: o.Logger}
-	s, err := server.NewServer(&server.Options{
+func serverOptions(o Options) *server.Options {
+	return &server.Options{
 		ServerName:             "drover",
 		JetStream:              true,
-		StoreDir:               filepath.Join(o.Dir, "nats"),
+		StoreDir:               filepath.Join(o.Dir, natsName),
 		DontListen:             true,
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
@@ -131,7 +159,12 @@ func (c *Carrier) startServer(o Options) error {
 		JetStreamMaxStore:      serverStore,
 		// A consumer a job that is open; the default of 1,000 would be a limit on open jobs.
 		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000},
-	})
+	}
+}
+
+func (c *Carrier) startServer(so *server.Options) error {
+	log := &serverLog{to: c.log}
+	s, err := server.NewServer(so)
 	if err != nil {
 		return fmt.Errorf("make the server: %w", err)
 	}
@@ -142,17 +175,38 @@ func (c *Carrier) startServer(o Options) error {
 		return fmt.Errorf("start the server: not ready: %s", log.lastError())
 	}
 	// A folder that is not synced as asked would lose what was promised, and nobody would see it before a crash.
-	if got := s.JetStreamConfig(); got == nil || got.SyncAlways != o.Sync {
+	if got := s.JetStreamConfig(); got == nil || got.SyncAlways != so.SyncAlways {
 		return errors.New("start the server: it does not sync as configured")
 	}
 	return nil
 }
 
-func (c *Carrier) connect() error {
+// connectInProcess connects to the own server through memory, as the given user if the server knows any.
+func (c *Carrier) connectInProcess(self *server.User) error {
+	opts := []nats.Option{
+		nats.InProcessServer(c.server), nats.Name("drover"), nats.MaxReconnects(-1), nats.ReconnectWait(50 * time.Millisecond),
+	}
+	if self != nil {
+		opts = append(opts, nats.UserInfo(self.Username, self.Password))
+	}
+	return c.connect("", opts)
+}
+
+func (c *Carrier) connect(urls string, opts []nats.Option) error {
+	if c.shared {
+		// What cannot be sent now is not sent later, when the call that wanted it has ended or sent it again.
+		opts = append(opts, nats.ReconnectBufSize(-1), nats.ErrorHandler(c.asyncError),
+			nats.DisconnectErrHandler(func(_ *nats.Conn, err error) {
+				if err != nil {
+					c.log.Warn("carrier: connection lost", "err", err)
+				}
+			}),
+			nats.ReconnectHandler(func(conn *nats.Conn) {
+				c.log.Info("carrier: connected again", "node", conn.ConnectedServerName())
+			}))
+	}
 	var err error
-	c.conn, err = nats.Connect("", nats.InProcessServer(c.server), nats.Name("drover"),
-		nats.MaxReconnects(-1), nats.ReconnectWait(50*time.Millisecond))
-	if err != nil {
+	if c.conn, err = nats.Connect(urls, opts...); err != nil {
 		return fmt.Errorf("connect to the server: %w", err)
 	}
 	if c.js, err = jetstream.New(c.conn, jetstream.WithDefaultTimeout(requestLimit)); err != nil {
@@ -161,7 +215,8 @@ func (c *Carrier) connect() error {
 	return nil
 }
 
-// Close ends all waiting calls, shuts the server down, waits for it and frees the folder. Further calls do nothing.
+// Close ends all waiting calls, shuts the server down, waits for it and frees the folder. Further calls do nothing. A node
+// of a cluster hands what it leads to the others first.
 func (c *Carrier) Close() error {
 	var err error
 	c.closing.Do(func() {
@@ -175,7 +230,9 @@ func (c *Carrier) Close() error {
 			c.server.Shutdown()
 			c.server.WaitForShutdown()
 		}
-		err = c.lock.Close()
+		if c.lock != nil {
+			err = c.lock.Close()
+		}
 	})
 	return err
 }

@@ -6,13 +6,19 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// lockName is the file in the folder that a running process holds locked.
-const lockName = "carrier.lock"
+const (
+	// lockName is the file in the folder that a running process holds locked.
+	lockName = "carrier.lock"
+	// kindName is the file in the folder that says what it belongs to: a single node, or one node of one cluster.
+	kindName = "carrier.kind"
+	natsName = "nats" // the server's own folder
+)
 
 // lockFolder makes the folder if it is missing and takes its lock. The lock ends with the process, however it ends.
 func lockFolder(dir string) (*os.File, error) {
@@ -59,4 +65,54 @@ func halfOfDisk(dir string) (int64, error) {
 		return 0, fmt.Errorf("measure the data folder %q: %w", dir, err)
 	}
 	return size / 2, nil
+}
+
+// markFolder writes into a new folder what it belongs to, and refuses one that belongs to another kind of carrier: a
+// single node's streams cannot become a cluster's, nor a node's another node's; they would not be found, and the server
+// might clean them away.
+func markFolder(dir string, cl *Cluster) error {
+	want := "single node"
+	if cl != nil {
+		want = fmt.Sprintf("node %q of cluster %q", cl.Node, cl.Name)
+	}
+	name := filepath.Join(dir, kindName)
+	b, err := os.ReadFile(name)
+	got := strings.TrimSpace(string(b))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if _, err := os.Stat(filepath.Join(dir, natsName)); cl == nil || errors.Is(err, fs.ErrNotExist) {
+			return writeSynced(name, want+"\n")
+		}
+		got = "single node" // made before folders were marked
+	case err != nil:
+		return fmt.Errorf("read what the data folder belongs to: %w", err)
+	}
+	if got == want {
+		return nil
+	}
+	return &job.Error{
+		Code: job.InvalidRequest,
+		Message: fmt.Sprintf("The data folder %q belongs to a %s and cannot be used as that of a %s. "+
+			"Choose an empty folder; \"drover engine migrate\" carries jobs over.", dir, got, want),
+	}
+}
+
+// writeSynced writes a small file so that it is there whole or not at all.
+func writeSynced(name, text string) error {
+	f, err := os.CreateTemp(filepath.Dir(name), filepath.Base(name)+".*")
+	if err != nil {
+		return fmt.Errorf("mark the data folder: %w", err)
+	}
+	_, err = f.WriteString(text)
+	if err == nil {
+		err = f.Sync()
+	}
+	err = errors.Join(err, f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), name)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("mark the data folder: %w", err), os.Remove(f.Name()))
+	}
+	return nil
 }

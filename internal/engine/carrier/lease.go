@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
@@ -84,8 +85,9 @@ func (l *lease) term(sent time.Time) {
 	}
 }
 
-// held reports whether the queue is still the one that the chunk was claimed from.
-func (l *lease) held() bool { return l.c.queue(l.id) == l.queue }
+// held reports whether the queue is still the one that the chunk was claimed from. In a cluster another process may have
+// shut it: who extends learns that nobody holds it.
+func (l *lease) held() bool { return l.c.shared || l.c.queue(l.id) == l.queue }
 
 // Extend implements engine.Lease. It waits for the answer; that the chunk was given to another meanwhile it cannot see,
 // since the server answers all the same. It is sent once: the next one comes soon enough, and a late answer would say
@@ -98,7 +100,7 @@ func (l *lease) Extend(ctx context.Context) error {
 	if l.held() {
 		_, err = l.c.conn.RequestWithContext(once, l.reply, []byte("+WPI"))
 		if errors.Is(err, nats.ErrNoResponders) {
-			err = errNotHeld
+			err = errNobody
 		}
 	}
 	if err != nil {
@@ -111,22 +113,46 @@ func (l *lease) Extend(ctx context.Context) error {
 // Ack implements engine.Lease. It waits until the chunk is out of the queue, which costs a round trip in memory and lets
 // the same chunk be published again at once. It is not synced to disk.
 func (l *lease) Ack(ctx context.Context) error {
+	if l.c.shared {
+		return l.ackShared(ctx)
+	}
 	if l.held() {
 		err := l.c.request(ctx, l.reply, []byte("+ACK"))
 		if err == nil {
 			return nil
 		}
-		if !errors.Is(err, nats.ErrNoResponders) {
+		if !errors.Is(err, errNobody) {
 			return l.wrap("acknowledge", err)
 		}
 	}
-	// A consumer made later does not answer for a message that it has not handed out. The sequence is this publish's
-	// own, so removing it can hit no other.
-	err := l.c.try(ctx, func(ctx context.Context, _ bool) error {
-		return l.c.work.DeleteMsg(ctx, l.seq)
-	})
+	// A consumer made later does not answer for a message that it has not handed out.
+	return l.remove(ctx)
+}
+
+// remove takes the chunk out of the queue without its consumer. The sequence is this publish's own, so it can hit no other.
+func (l *lease) remove(ctx context.Context) error {
+	err := l.c.try(ctx, func(ctx context.Context, _ bool) error { return l.c.deleteMessage(ctx, l.seq) })
 	if err != nil && !isNoMessage(err) {
 		return l.wrap("acknowledge", err)
+	}
+	return nil
+}
+
+// deleteMessage removes a message from WORK (NATS ADR-2, STREAM.MSG.DELETE). The client's own call gives the server's
+// error as a text, without its code.
+func (c *Carrier) deleteMessage(ctx context.Context, seq uint64) error {
+	m, err := c.conn.RequestWithContext(ctx, "$JS.API.STREAM.MSG.DELETE."+streamWork, fmt.Appendf(nil, `{"seq": %d, "no_erase": true}`, seq))
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Error *jetstream.APIError `json:"error"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return fmt.Errorf("read the server's answer: %w", err)
+	}
+	if answer.Error != nil {
+		return answer.Error
 	}
 	return nil
 }
@@ -140,8 +166,11 @@ func (l *lease) Nak(ctx context.Context, delay time.Duration) error {
 	if delay > 0 {
 		body = fmt.Sprintf(`-NAK {"delay": %d}`, delay)
 	}
+	if l.c.shared {
+		return l.nakShared(ctx, body)
+	}
 	err := l.c.request(ctx, l.reply, []byte(body))
-	if err != nil && !errors.Is(err, nats.ErrNoResponders) {
+	if err != nil && !errors.Is(err, errNobody) {
 		return l.wrap("give back", err)
 	}
 	return nil
@@ -157,5 +186,6 @@ func isNoMessage(err error) bool {
 		return true
 	}
 	ae, ok := errors.AsType[*jetstream.APIError](err)
-	return ok && (ae.ErrorCode == codeNoMessage || ae.ErrorCode == codeDeleteFail && strings.Contains(ae.Description, "not found"))
+	return ok && (ae.ErrorCode == codeNoMessage || ae.ErrorCode == codeNoSequence ||
+		ae.ErrorCode == codeDeleteFail && (strings.Contains(ae.Description, "not found") || strings.Contains(ae.Description, "no message found")))
 }

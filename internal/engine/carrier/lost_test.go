@@ -132,7 +132,7 @@ func TestDeleteLeavesNothing(t *testing.T) {
 	defer tick.Stop()
 	for b, bk := range c.records {
 		for {
-			info, err := bk.stream.Info(ctx)
+			info, err := bk.Info(ctx)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -22,24 +22,18 @@ const (
 	headerRollup    = "Nats-Rollup"
 )
 
-// bucket is one store of records.
-type bucket struct {
-	kv     jetstream.KeyValue
-	stream jetstream.Stream
-}
-
 // stored is a key's last message: a value or a marker.
 type stored struct {
 	record engine.Record
 	write  string // headerWrite
 }
 
-func (c *Carrier) bucket(b engine.Bucket, key string) (bucket, error) {
-	bk, ok := c.records[b]
+func (c *Carrier) bucket(b engine.Bucket, key string) (jetstream.Stream, error) {
+	s, ok := c.records[b]
 	if !ok {
-		return bucket{}, fmt.Errorf("no bucket %q", b)
+		return nil, fmt.Errorf("no bucket %q", b)
 	}
-	return bk, checkKey(key)
+	return s, checkKey(key)
 }
 
 func recordSubject(b engine.Bucket, key string) string { return "$KV." + string(b) + "." + key }
@@ -52,7 +46,7 @@ func (c *Carrier) last(ctx context.Context, b engine.Bucket, key string) (stored
 	}
 	var m *jetstream.RawStreamMsg
 	err = c.try(ctx, func(ctx context.Context, _ bool) error {
-		m, err = bk.stream.GetLastMsgForSubject(ctx, recordSubject(b, key))
+		m, err = bk.GetLastMsgForSubject(ctx, recordSubject(b, key))
 		return err
 	})
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
@@ -64,11 +58,13 @@ func (c *Carrier) last(ctx context.Context, b engine.Bucket, key string) (stored
 	return stored{
 		record: engine.Record{
 			Key: key, Value: m.Data, Rev: m.Sequence,
-			Deleted: m.Header.Get(headerOperation) != "" || m.Header.Get(headerReason) != "",
+			Deleted: isMarker(m.Header),
 		},
 		write: m.Header.Get(headerWrite),
 	}, nil
 }
+
+func isMarker(h nats.Header) bool { return h.Get(headerOperation) != "" || h.Get(headerReason) != "" }
 
 // Get implements engine.Records.
 func (c *Carrier) Get(ctx context.Context, b engine.Bucket, key string) (engine.Record, error) {
@@ -146,9 +142,9 @@ func (c *Carrier) write(ctx context.Context, b engine.Bucket, key string, v []by
 	}
 	var rev uint64
 	err := c.try(ctx, func(once context.Context, again bool) error {
-		ack, err := c.js.PublishMsg(once, &nats.Msg{
-			Subject: recordSubject(b, key), Data: v, Header: nats.Header{headerWrite: {name}},
-		}, opts...)
+		m := c.message(recordSubject(b, key), v, name)
+		m.Header.Set(headerWrite, name)
+		ack, err := c.js.PublishMsg(once, m, opts...)
 		if err == nil {
 			rev = ack.Sequence
 			return nil
@@ -156,15 +152,19 @@ func (c *Carrier) write(ctx context.Context, b engine.Bucket, key string, v []by
 		if refusedBy(err) != refusedOthers {
 			return err
 		}
-		if again {
-			s, err := c.last(ctx, b, key)
-			if err != nil && !errors.Is(err, engine.ErrNotFound) {
-				return err
-			}
-			if err == nil && s.write == name {
-				rev = s.record.Rev
-				return nil
-			}
+		if !again && !c.shared {
+			return engine.ErrConflict
+		}
+		s, err := c.last(ctx, b, key)
+		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+			return err
+		}
+		if err == nil && s.write == name {
+			rev = s.record.Rev
+			return nil
+		}
+		if c.shared && s.record.Rev <= *expected && (err == nil || *expected == 0) {
+			return errAgain // nothing newer is stored: the refusal was a former leader's, or for what was not agreed on
 		}
 		return engine.ErrConflict
 	})
@@ -174,6 +174,7 @@ func (c *Carrier) write(ctx context.Context, b engine.Bucket, key string, v []by
 // Delete implements engine.Records. It replaces the record by a marker, so that watchers learn of it; the server removes
 // the marker after markerTTL, and nothing is left.
 func (c *Carrier) Delete(ctx context.Context, b engine.Bucket, key string) error {
+	name := rand.Text()
 	err := c.try(ctx, func(once context.Context, _ bool) error {
 		s, err := c.last(ctx, b, key)
 		if errors.Is(err, engine.ErrNotFound) || err == nil && s.record.Deleted {
@@ -182,72 +183,15 @@ func (c *Carrier) Delete(ctx context.Context, b engine.Bucket, key string) error
 		if err != nil {
 			return err
 		}
-		_, err = c.js.PublishMsg(once, &nats.Msg{
-			Subject: recordSubject(b, key),
-			Header: nats.Header{
-				headerOperation: {"PURGE"}, headerRollup: {"sub"}, jetstream.MsgTTLHeader: {c.markerTTL.String()},
-			},
-		}, jetstream.WithRetryAttempts(0))
+		m := c.message(recordSubject(b, key), nil, name)
+		m.Header.Set(headerOperation, "PURGE")
+		m.Header.Set(headerRollup, "sub")
+		m.Header.Set(jetstream.MsgTTLHeader, c.markerTTL.String())
+		_, err = c.js.PublishMsg(once, m, jetstream.WithRetryAttempts(0))
 		return err
 	})
 	if err != nil {
 		return fmt.Errorf("delete record %s %s: %w", b, key, err)
 	}
 	return nil
-}
-
-// Watch implements engine.Records. An expired record of Live is reported by the marker that the server leaves for it.
-// While f is slow, changes of a key that was changed again meanwhile are left out; its last one always comes.
-func (c *Carrier) Watch(ctx context.Context, b engine.Bucket, f func(engine.Record) error) error {
-	bk, ok := c.records[b]
-	if !ok {
-		return fmt.Errorf("watch records: no bucket %q", b)
-	}
-	w, err := bk.kv.WatchAll(ctx)
-	if err != nil {
-		return fmt.Errorf("watch records %s: %w", b, err)
-	}
-	defer func() {
-		// Its callback may be blocked on the channel; the channel is closed once it is not.
-		_ = w.Stop()
-		for range w.Updates() {
-		}
-	}()
-	v := view{f: f, seen: make(map[string]bool)}
-	for {
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-c.closed:
-			return errClosed
-		case e, open := <-w.Updates():
-			if !open {
-				return fmt.Errorf("watch records %s: the watch ended", b)
-			}
-			if err := v.take(e); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-// view turns a watcher's entries into what a Watch promises.
-type view struct {
-	f    func(engine.Record) error
-	seen map[string]bool // keys given while the present ones come in; nil afterwards
-}
-
-func (v *view) take(e jetstream.KeyValueEntry) error {
-	if e == nil {
-		v.seen = nil
-		return v.f(engine.Record{})
-	}
-	r := engine.Record{Key: e.Key(), Value: e.Value(), Rev: e.Revision(), Deleted: e.Operation() != jetstream.KeyValuePut}
-	if v.seen != nil {
-		if r.Deleted && !v.seen[r.Key] {
-			return nil // it was gone before the watch began
-		}
-		v.seen[r.Key] = true
-	}
-	return v.f(r)
 }

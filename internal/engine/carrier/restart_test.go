@@ -3,8 +3,10 @@ package carrier_test
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -22,18 +24,41 @@ import (
 
 const jobA job.ID = "0a4f2b53-6a1c-4cbb-9f7b-0d3c5a1e7f10"
 
-// childFolder names the folder that a child process of TestKill works in.
-const childFolder = "CARRIER_TEST_FOLDER"
+const (
+	// childFolder names the folder that a child process of TestKill works in.
+	childFolder = "CARRIER_TEST_FOLDER"
+	// childNode has the settings of a child process that is a node of a cluster.
+	childNode = "CARRIER_TEST_NODE"
+)
 
 func TestMain(m *testing.M) {
+	var err error
 	if dir := os.Getenv(childFolder); dir != "" {
-		if err := child(dir); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			os.Exit(1)
-		}
-		return
+		err = child(dir)
+	} else if settings := os.Getenv(childNode); settings != "" {
+		err = node(settings)
+	} else {
+		os.Exit(m.Run())
 	}
-	os.Exit(m.Run())
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+// node is a node of a cluster until its standard input ends. It says when it is ready.
+func node(settings string) error {
+	var o carrier.Options
+	if err := json.Unmarshal([]byte(settings), &o); err != nil {
+		return err
+	}
+	c, err := carrier.Open(context.Background(), o)
+	if err != nil {
+		return err
+	}
+	fmt.Println("ready")
+	_, err = io.Copy(io.Discard, os.Stdin)
+	return errors.Join(err, c.Close())
 }
 
 // child writes records, chunks and results for as long as it lives, and prints a number once all three of that number

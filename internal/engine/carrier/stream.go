@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,16 +12,24 @@ import (
 )
 
 const (
-	// markerTTL is how long a deleted record's marker stays for watchers to see. It is removed with its subject.
+	streamWork    = "WORK"
+	streamResults = "RES"
+
+	// markerTTL is how long the marker of a deleted or expired record stays for watchers to see. It is removed with its
+	// subject.
 	markerTTL = time.Minute
-	// expiryTTL is the same for a record of Live that expired; the server allows no less than a second.
-	expiryTTL = time.Second
 	// workMessages and workBytes bound WORK as a backstop; the dispatcher paces itself by counting.
 	workMessages = 1 << 20
 	workBytes    = 1 << 30
-	// dedupWindow is short, for no message carries an id by which the server would drop repeats.
+	// dedupWindow is short, for on a single node no message carries an id by which the server would drop repeats.
 	dedupWindow = time.Second
+	// sharedDedupWindow outlasts a request that lay in a stopped node while it was made again elsewhere.
+	sharedDedupWindow = time.Minute
 )
+
+var buckets = []engine.Bucket{engine.Jobs, engine.Done, engine.Access, engine.Live}
+
+func bucketStream(b engine.Bucket) string { return "KV_" + string(b) }
 
 // bounds divides the bytes that WORK and RES may take. They bound the streams, not the server, since the server's own
 // limit would refuse records too, without which nothing can be collected and the disk never gets emptier.
@@ -29,76 +38,136 @@ func bounds(maxStore int64) (work, results int64) {
 	return work, maxStore - work
 }
 
-// makeStreams makes streams and buckets, or brings those that are there to the present settings.
-func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
-	for _, cfg := range []jetstream.KeyValueConfig{
-		{Bucket: string(engine.Jobs), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
-		{Bucket: string(engine.Done), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
-		{Bucket: string(engine.Access), Storage: jetstream.FileStorage, LimitMarkerTTL: markerTTL},
-		{Bucket: string(engine.Live), Storage: jetstream.MemoryStorage, LimitMarkerTTL: expiryTTL, TTL: engine.LiveTTL},
+// streamConfigs are the settings of all streams. Those of a bucket are what JetStream's own key-value stores have (NATS
+// ADR-8).
+func (c *Carrier) streamConfigs(maxStore int64) []jetstream.StreamConfig {
+	var all []jetstream.StreamConfig
+	for _, b := range buckets {
+		cfg := jetstream.StreamConfig{
+			Name: bucketStream(b), Subjects: []string{recordSubject(b, ">")}, Storage: jetstream.FileStorage,
+			MaxMsgsPerSubject: 1, AllowRollup: true, DenyDelete: true, Duplicates: 2 * time.Minute, AllowDirect: true,
+			Discard: jetstream.DiscardNew, AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL,
+			MaxBytes: -1, MaxMsgSize: -1, MaxMsgs: -1, MaxConsumers: -1,
+		}
+		if b == engine.Live {
+			cfg.Storage, cfg.MaxAge, cfg.Duplicates = jetstream.MemoryStorage, engine.LiveTTL, engine.LiveTTL
+		}
+		all = append(all, cfg)
+	}
+	work, results := bounds(maxStore)
+	for _, cfg := range []jetstream.StreamConfig{
+		{Name: streamWork, Subjects: []string{"work.>"}, Retention: jetstream.WorkQueuePolicy, MaxMsgs: workMessages, MaxBytes: work},
+		{Name: streamResults, Subjects: []string{"res.>"}, Retention: jetstream.LimitsPolicy, MaxBytes: results},
 	} {
-		if err := c.makeBucket(ctx, cfg); err != nil {
-			return fmt.Errorf("make bucket %s: %w", cfg.Bucket, err)
+		// A subject is stored once, and when the stream is full, the new is refused.
+		cfg.Storage, cfg.Discard, cfg.DiscardNewPerSubject, cfg.MaxMsgsPerSubject = jetstream.FileStorage, jetstream.DiscardNew, true, 1
+		cfg.AllowDirect, cfg.Duplicates = true, dedupWindow
+		all = append(all, cfg)
+	}
+	for i := range all {
+		all[i].Replicas = c.replicas
+		if !c.shared {
+			continue
 		}
+		// Any replica answers a direct read, also one that lags behind: reads go to the leader.
+		all[i].AllowDirect = false
+		if all[i].MaxAge == 0 {
+			all[i].Duplicates = sharedDedupWindow
+		}
+		// A stream that was lost and made again goes on above all revisions and sequences that were ever told.
+		all[i].FirstSeq = uint64(time.Now().UnixMicro())
 	}
-	work, results := bounds(o.MaxStore)
-	var err error
-	c.work, err = c.makeStream(ctx, jetstream.StreamConfig{
-		Name: "WORK", Subjects: []string{"work.>"}, Retention: jetstream.WorkQueuePolicy,
-		MaxMsgs: workMessages, MaxBytes: work,
-	})
-	if err != nil {
-		return err
-	}
-	c.results, err = c.makeStream(ctx, jetstream.StreamConfig{
-		Name: "RES", Subjects: []string{"res.>"}, Retention: jetstream.LimitsPolicy, MaxBytes: results,
-	})
-	return err
+	return all
 }
 
-func (c *Carrier) makeBucket(ctx context.Context, cfg jetstream.KeyValueConfig) error {
-	cfg.History = 1
-	return c.try(ctx, func(ctx context.Context, _ bool) error {
-		kv, err := c.js.CreateOrUpdateKeyValue(ctx, cfg)
-		if err != nil {
-			return err
-		}
-		s, err := c.js.Stream(ctx, "KV_"+cfg.Bucket)
-		if err != nil {
-			return err
-		}
-		c.records[engine.Bucket(cfg.Bucket)] = bucket{kv: kv, stream: s}
-		return checkPersistence(s)
-	})
-}
-
-// makeStream adds what both streams have in common: a subject is stored once, and when it is full, the new is refused.
-func (c *Carrier) makeStream(ctx context.Context, cfg jetstream.StreamConfig) (jetstream.Stream, error) {
-	cfg.Storage = jetstream.FileStorage
-	cfg.Discard = jetstream.DiscardNew
-	cfg.DiscardNewPerSubject = true
-	cfg.MaxMsgsPerSubject = 1
-	cfg.AllowDirect = true
-	cfg.Duplicates = dedupWindow
-	var s jetstream.Stream
-	err := c.try(ctx, func(ctx context.Context, _ bool) error {
+// makeStreams makes streams and buckets. On a single node those that are there are brought to the present settings; in a
+// cluster they belong to all nodes, and only the bound is changed, by a node that is told to.
+func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
+	maxStore := o.MaxStore
+	if maxStore == 0 {
 		var err error
-		if s, err = c.js.CreateOrUpdateStream(ctx, cfg); err != nil {
+		if maxStore, err = halfOfDisk(o.Dir); err != nil {
 			return err
 		}
-		return checkPersistence(s)
-	})
+	}
+	for _, cfg := range c.streamConfigs(maxStore) {
+		if err := c.patiently(ctx, "stream "+cfg.Name, func(ctx context.Context) error {
+			s, err := c.makeStream(ctx, cfg, o.MaxStore != 0)
+			if err != nil {
+				return err
+			}
+			return c.use(s)
+		}); err != nil {
+			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c *Carrier) makeStream(ctx context.Context, cfg jetstream.StreamConfig, bounded bool) (jetstream.Stream, error) {
+	if !c.shared {
+		return c.js.CreateOrUpdateStream(ctx, cfg)
+	}
+	s, err := c.js.Stream(ctx, cfg.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		s, err = c.js.CreateStream(ctx, cfg)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
+			return nil, errAgain // another node was first
+		}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("make stream %s: %w", cfg.Name, err)
+		return nil, err
+	}
+	had := s.CachedInfo().Config
+	if had.Replicas != cfg.Replicas {
+		return nil, fmt.Errorf("it has %d replicas, but %d are configured; replicas cannot be changed while jobs are carried", had.Replicas, cfg.Replicas)
+	}
+	if bounded && had.MaxBytes != cfg.MaxBytes {
+		had.MaxBytes = cfg.MaxBytes
+		return c.js.UpdateStream(ctx, had)
 	}
 	return s, nil
 }
 
-// checkPersistence refuses a stream that writes later than it answers: the server then leaves out syncing without a word.
-func checkPersistence(s jetstream.Stream) error {
+// findStreams takes the streams that another process makes.
+func (c *Carrier) findStreams(ctx context.Context) error {
+	for _, cfg := range c.streamConfigs(0) {
+		if err := c.patiently(ctx, "stream "+cfg.Name, func(ctx context.Context) error {
+			s, err := c.js.Stream(ctx, cfg.Name)
+			if errors.Is(err, jetstream.ErrStreamNotFound) {
+				return fmt.Errorf("%w: %w", errAgain, err)
+			}
+			if err != nil {
+				return err
+			}
+			return c.use(s)
+		}); err != nil {
+			return fmt.Errorf("find stream %s: %w", cfg.Name, err)
+		}
+	}
+	return nil
+}
+
+// use takes a stream, unless it writes later than it answers: the server then leaves out syncing without a word.
+func (c *Carrier) use(s jetstream.Stream) error {
 	cfg := s.CachedInfo().Config
 	if cfg.PersistMode != jetstream.DefaultPersistMode {
 		return fmt.Errorf("stream %s is persisted asynchronously, which undoes syncing; move the folder away and start anew", cfg.Name)
+	}
+	if c.shared && cfg.AllowDirect {
+		return fmt.Errorf("stream %s allows direct reads, which may be answered with what is out of date; it was not made by drover", cfg.Name)
+	}
+	switch cfg.Name {
+	case streamWork:
+		c.work = s
+	case streamResults:
+		c.results = s
+	default:
+		for _, b := range buckets {
+			if bucketStream(b) == cfg.Name {
+				c.records[b] = s
+			}
+		}
 	}
 	return nil
 }

@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -21,39 +22,49 @@ const (
 
 // queue is a job's queue from one Open until the next Open or Shut.
 type queue struct {
-	consumer jetstream.Consumer
-	next     string // where claims go
+	next string // where claims go
 }
 
 func consumerName(id job.ID) string { return "w_" + string(id) }
 
 func workOf(id job.ID) string { return "work." + string(id) + ".>" }
 
+// queue gives a job's queue, nil when it is not open. Whether a queue is open in a cluster its consumer alone can tell.
 func (c *Carrier) queue(id job.ID) *queue {
+	if c.shared && checkID(id) == nil {
+		return newQueue(id)
+	}
 	c.mu.RLock()
 	defer c.mu.RUnlock()
 	return c.queues[id]
 }
 
-// Open implements engine.Work. It makes the job's consumer anew: a new one starts at the oldest chunk and knows of no
-// claims, where an old one would hold back claimed chunks for the rest of their AckWait.
+func newQueue(id job.ID) *queue {
+	return &queue{next: "$JS.API.CONSUMER.MSG.NEXT." + streamWork + "." + consumerName(id)}
+}
+
+// Open implements engine.Work. A single node makes the job's consumer anew: a new one starts at the oldest chunk and knows
+// of no claims, where an old one would hold back claimed chunks for the rest of their AckWait. In a cluster chunks may be
+// with live workers of other processes: there the consumer is made if it is missing, and what was claimed comes back by
+// its AckWait.
 func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 	if err := checkID(id); err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
 	c.opening.Lock()
 	defer c.opening.Unlock()
-	if err := c.deleteConsumer(ctx, id); err != nil {
-		return fmt.Errorf("open queue of job %s: %w", id, err)
+	if !c.shared {
+		if err := c.deleteConsumer(ctx, id); err != nil {
+			return fmt.Errorf("open queue of job %s: %w", id, err)
+		}
 	}
-	q := &queue{next: "$JS.API.CONSUMER.MSG.NEXT.WORK." + consumerName(id)}
+	q := newQueue(id)
 	err := c.try(ctx, func(ctx context.Context, _ bool) error {
-		var err error
-		q.consumer, err = c.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
+		_, err := c.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 			Durable: consumerName(id), FilterSubject: workOf(id),
 			AckPolicy: jetstream.AckExplicitPolicy, AckWait: c.ackWait, MaxDeliver: -1,
 			MaxAckPending: maxAckPending, MaxWaiting: maxWaiting,
-			// What it would keep on disk is not used again.
+			// What a single node would keep on disk is not used again; in a cluster each replica has it.
 			MemoryStorage: true,
 		})
 		return err
@@ -61,9 +72,11 @@ func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return fmt.Errorf("open queue of job %s: %w", id, err)
 	}
-	c.mu.Lock()
-	c.queues[id] = q
-	c.mu.Unlock()
+	if !c.shared {
+		c.mu.Lock()
+		c.queues[id] = q
+		c.mu.Unlock()
+	}
 	return nil
 }
 
@@ -97,9 +110,10 @@ func (c *Carrier) deleteConsumer(ctx context.Context, id job.ID) error {
 func (c *Carrier) Publish(ctx context.Context, id job.ID, phase int, chunk int64, data []byte) error {
 	subject, err := workSubject(id, phase, chunk)
 	if err == nil {
+		name := rand.Text()
 		err = c.try(ctx, func(ctx context.Context, again bool) error {
-			_, err := c.js.Publish(ctx, subject, data, jetstream.WithRetryAttempts(0))
-			switch refusedBy(err) {
+			refused, err := c.publish(ctx, c.work, subject, data, name)
+			switch refused {
 			case refusedTwice:
 				if again {
 					return nil // by the attempt that went without answer
@@ -124,11 +138,7 @@ func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (eng
 	if q == nil {
 		return nil, nil
 	}
-	sent := time.Now()
-	m, err := c.pull(ctx, q, wait)
-	if err == nil && wait <= 0 && m.Header.Get(headerStatus) == statusNone {
-		m, err = c.lookTwice(ctx, id, q, m)
-	}
+	m, sent, err := c.await(ctx, id, q, wait)
 	if err != nil {
 		return nil, fmt.Errorf("claim a chunk of job %s: %w", id, err)
 	}
@@ -146,10 +156,26 @@ func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (eng
 	return l, nil
 }
 
+// await pulls a message, and tells when it sent the pull that was answered.
+func (c *Carrier) await(ctx context.Context, id job.ID, q *queue, wait time.Duration) (*nats.Msg, time.Time, error) {
+	if c.shared {
+		return c.awaitShared(ctx, id, q, wait)
+	}
+	sent := time.Now()
+	m, err := c.pull(ctx, q, wait)
+	if err == nil && wait <= 0 && m.Header.Get(headerStatus) == statusNone {
+		m, err = c.lookTwice(ctx, id, q, m)
+	}
+	return m, sent, err
+}
+
 const (
 	// headerStatus is set on answers that are no message: none came, no such consumer, and the like.
-	headerStatus = "Status"
-	statusNone   = "404"
+	headerStatus      = "Status"
+	headerDescription = "Description"
+	statusNone        = "404"
+	statusExpired     = "408"
+	consumerDeleted   = "Consumer Deleted"
 	// secondLook is how long a claim waits for a chunk that is there, but may go to another.
 	secondLook = 100 * time.Millisecond
 )
@@ -223,27 +249,34 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 	if err := checkID(id); err != nil {
 		return engine.QueueState{}, err
 	}
-	running := 0
-	if q := c.queue(id); q != nil {
-		err := c.try(ctx, func(ctx context.Context, _ bool) error {
-			info, err := q.consumer.Info(ctx)
-			if errors.Is(err, jetstream.ErrConsumerNotFound) {
-				return nil // shut, or opened anew, meanwhile
-			}
-			if err == nil {
-				running = info.NumAckPending
-			}
-			return err
-		})
-		if err != nil {
-			return engine.QueueState{}, err
-		}
+	running, err := c.running(ctx, id)
+	if err != nil {
+		return engine.QueueState{}, err
 	}
 	// The consumer's own count of what waits lags behind publishes; the stream's is exact, and a queue is short.
 	// What was removed by other ways than an ack the consumer learns of a moment later.
 	subjects, err := c.subjects(ctx, workOf(id))
 	running = min(running, len(subjects))
 	return engine.QueueState{Waiting: len(subjects) - running, Running: running}, err
+}
+
+// running counts the chunks that are claimed and not acknowledged.
+func (c *Carrier) running(ctx context.Context, id job.ID) (n int, err error) {
+	if c.queue(id) == nil {
+		return 0, nil
+	}
+	err = c.try(ctx, func(ctx context.Context, _ bool) error {
+		cons, err := c.work.Consumer(ctx, consumerName(id))
+		if errors.Is(err, jetstream.ErrConsumerNotFound) {
+			n = 0 // shut, or opened anew, meanwhile
+			return nil
+		}
+		if err == nil {
+			n = cons.CachedInfo().NumAckPending
+		}
+		return err
+	})
+	return n, err
 }
 
 // Queued implements engine.Work.
@@ -286,6 +319,9 @@ func (c *Carrier) Purge(ctx context.Context, id job.ID) error {
 		err = c.try(ctx, func(ctx context.Context, _ bool) error {
 			return c.work.Purge(ctx, jetstream.WithPurgeSubject(workOf(id)))
 		})
+	}
+	if err == nil && c.shared {
+		err = c.awaitPurged(ctx, id)
 	}
 	if err != nil {
 		return fmt.Errorf("purge the queue of job %s: %w", id, err)

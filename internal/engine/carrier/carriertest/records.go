@@ -207,7 +207,7 @@ func watchEnds(t *testing.T, e env) {
 }
 
 func watchBehind(t *testing.T, e env) {
-	const n = 1000 // more than a watcher holds back
+	n := e.many(1000, 400) // more than a watcher holds back
 	ctx, cancel := context.WithTimeout(e.ctx, patience)
 	defer cancel()
 	var last []byte

@@ -79,12 +79,13 @@ var resultTests = []test{
 	}},
 	{name: "large results come whole", run: func(t *testing.T, e env) {
 		big := bytes.Repeat([]byte("0123456789abcdef"), 7<<20/16)
-		for i := range int64(20) {
-			e.ok(e.PublishResult(e.ctx, name(jobA, i, "w", 0), big))
+		n := e.many(20, 2)
+		for i := range n {
+			e.ok(e.PublishResult(e.ctx, name(jobA, int64(i), "w", 0), big))
 		}
 		got := e.collect(jobA, 0)
-		if len(got) != 20 {
-			t.Fatalf("%d results, want 20", len(got))
+		if len(got) != n {
+			t.Fatalf("%d results, want %d", len(got), n)
 		}
 		for _, r := range got {
 			if !bytes.Equal(r.Data, big) {

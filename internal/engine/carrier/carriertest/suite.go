@@ -24,8 +24,21 @@ const patience = 30 * time.Second
 // Open opens an empty carrier that is closed with the test.
 type Open func(t *testing.T, ackWait time.Duration) engine.Carrier
 
-// Run runs the suite.
+// Run runs the suite on carriers that one process holds alone.
 func Run(t *testing.T, open Open) {
+	run(t, false, func(t *testing.T, tt test) {
+		t.Parallel()
+		tt.start(t, open, false)
+	})
+}
+
+// RunShared runs the suite, one test after the other, on carriers of a cluster, where Open leaves chunks with who claimed
+// them. open may give the same carrier each time, emptied.
+func RunShared(t *testing.T, open Open) {
+	run(t, true, func(t *testing.T, tt test) { tt.start(t, open, true) })
+}
+
+func run(t *testing.T, shared bool, start func(t *testing.T, tt test)) {
 	for _, group := range []struct {
 		name  string
 		tests []test
@@ -36,30 +49,44 @@ func Run(t *testing.T, open Open) {
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			for _, tt := range group.tests {
-				t.Run(tt.name, func(t *testing.T) {
-					t.Parallel()
-					wait := LongAckWait
-					if tt.short {
-						wait = ShortAckWait
-					}
-					tt.run(t, env{t: t, ctx: t.Context(), Carrier: open(t, wait)})
-				})
+				if tt.of == everyCarrier || (tt.of == sharedCarrier) == shared {
+					t.Run(tt.name, func(t *testing.T) { start(t, tt) })
+				}
 			}
 		})
 	}
 }
 
+// kind is which carriers a test is for.
+type kind int
+
+const (
+	everyCarrier kind = iota
+	loneCarrier
+	sharedCarrier
+)
+
 type test struct {
 	name  string
+	of    kind
 	short bool // needs ShortAckWait
 	run   func(t *testing.T, e env)
+}
+
+func (tt test) start(t *testing.T, open Open, shared bool) {
+	wait := LongAckWait
+	if tt.short {
+		wait = ShortAckWait
+	}
+	tt.run(t, env{t: t, ctx: t.Context(), Carrier: open(t, wait), shared: shared})
 }
 
 // env is one test's carrier, with calls that must succeed.
 type env struct {
 	engine.Carrier
-	t   *testing.T
-	ctx context.Context
+	t      *testing.T
+	ctx    context.Context
+	shared bool
 }
 
 const (
@@ -79,6 +106,14 @@ func (e env) is(err, want error) {
 	if !errors.Is(err, want) {
 		e.t.Fatalf("error = %v, want %v", err, want)
 	}
+}
+
+// many is how many there shall be of something, where on a cluster fewer do: each is written three times, twice.
+func (e env) many(alone, shared int) int {
+	if e.shared {
+		return shared
+	}
+	return alone
 }
 
 func (e env) open(id job.ID) {

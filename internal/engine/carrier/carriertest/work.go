@@ -164,7 +164,21 @@ var workTests = []test{
 			t.Errorf("chunk %d after %v", l.Chunk(), time.Since(given))
 		}
 	}},
-	{name: "Open hands out at once what was claimed, and counts attempts anew", run: func(t *testing.T, e env) {
+	{name: "Open leaves claimed chunks with their holders", of: sharedCarrier, run: func(t *testing.T, e env) {
+		e.open(jobA)
+		e.publish(jobA, 1, 2)
+		l := e.claim(jobA)
+		e.open(jobA)
+		e.state(jobA, 1, 1)
+		e.ok(l.Extend(e.ctx))
+		if got := e.claim(jobA).Chunk(); got != 2 {
+			t.Errorf("claimed chunk %d, want 2", got)
+		}
+		e.noClaim(jobA)
+		e.ok(l.Ack(e.ctx))
+		e.state(jobA, 0, 1)
+	}},
+	{name: "Open hands out at once what was claimed, and counts attempts anew", of: loneCarrier, run: func(t *testing.T, e env) {
 		e.open(jobA)
 		e.publish(jobA, 1, 2, 3)
 		old, acked := e.claim(jobA), e.claim(jobA)
@@ -284,9 +298,9 @@ func extendedHeld(t *testing.T, e env, chunk int64) bool {
 }
 
 func claimOnce(t *testing.T, e env) {
-	const n = 200
+	n := int64(e.many(200, 60))
 	e.open(jobA)
-	for i := range int64(n) {
+	for i := range n {
 		e.publish(jobA, i)
 	}
 	var mu sync.Mutex
@@ -312,7 +326,7 @@ func claimOnce(t *testing.T, e env) {
 		})
 	}
 	wg.Wait()
-	for i := range int64(n) {
+	for i := range n {
 		if seen[i] != 1 {
 			t.Errorf("chunk %d was claimed %d times", i, seen[i])
 		}
