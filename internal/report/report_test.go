@@ -145,7 +145,7 @@ func TestResultFilesAreManifests(t *testing.T) {
 		for i := range rapid.IntRange(1, 20).Draw(t, "rows") {
 			e := job.Entry{
 				Row:     int64(i),
-				Bucket:  job.Bucket(rapid.StringN(1, 20, 200).Draw(t, "bucket")),
+				Bucket:  job.Bucket(rapid.StringMatching(`[A-Za-z0-9][A-Za-z0-9._-]{2,40}`).Draw(t, "bucket")), // as Bucket.Validate has it,
 				Key:     job.Key(rapid.SliceOfN(rapid.Byte(), 1, 60).Draw(t, "key")),
 				Version: job.Version(rapid.StringN(0, 20, 200).Draw(t, "version")),
 			}
