@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strings"
 	"testing"
 	"time"
 
@@ -88,8 +89,14 @@ type loopConn struct {
 	rest string
 }
 
+// copyHead is an answer to HEAD.
+var copyHead = copyAnswer[:strings.Index(copyAnswer, "\r\n\r\n")+4]
+
 func (c *loopConn) Write(p []byte) (int, error) {
 	c.rest = copyAnswer
+	if bytes.HasPrefix(p, []byte("HEAD ")) {
+		c.rest = copyHead
+	}
 	return len(p), nil
 }
 

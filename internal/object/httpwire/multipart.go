@@ -236,6 +236,9 @@ func document[T any](c *Client, rq *request, a *response, name string, x *T) *ob
 
 // setSSE asks for encryption, with the store's own word for keys of a key management service.
 func (d *dialect) setSSE(rq *request, sse, key string) {
+	if sse == "" {
+		return
+	}
 	kms, header := object.SSEKMS, d.sse+"-aws-kms-key-id"
 	if d.cos {
 		kms, header = object.SSEKMSCOS, d.sse+"-cos-kms-key-id"
