@@ -26,6 +26,8 @@ type Options struct {
 	ChunkRows int
 	// MaxActive is how many jobs of an account are Active at a time. Default 8.
 	MaxActive int
+	// MaxJobs is how many unfinished jobs an account may have. Default 10,000.
+	MaxJobs int
 	// Drain is how long calls in flight may take when the engine is stopped. Default 30 s.
 	Drain time.Duration
 	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
@@ -70,6 +72,9 @@ func New(o Options) (*Engine, error) {
 	}
 	if o.MaxActive <= 0 {
 		o.MaxActive = 8
+	}
+	if o.MaxJobs <= 0 {
+		o.MaxJobs = 10_000
 	}
 	if o.Drain <= 0 {
 		o.Drain = 30 * time.Second

@@ -393,3 +393,16 @@ func (x *index) alive(node string) bool {
 	defer x.mu.Unlock()
 	return x.nodes[node]
 }
+
+// openOf counts an account's unfinished jobs.
+func (x *index) openOf(uin string) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, e := range x.open {
+		if e.job.Spec.Account.UIN == uin {
+			n++
+		}
+	}
+	return n
+}

@@ -32,6 +32,9 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	if _, err := s.e.o.Stores.Store(ctx, spec.Account, spec.Role, spec.Region); err != nil {
 		return job.Job{}, err
 	}
+	if n := s.e.ix.openOf(spec.Account.UIN); n >= s.e.o.MaxJobs {
+		return job.Job{}, job.Errorf(job.TooManyJobs, "The account has %d unfinished jobs, as many as it may have. Wait for some to end, or cancel some.", n)
+	}
 	rec, err := fromSpec(spec)
 	if err != nil {
 		return job.Job{}, err
