@@ -107,6 +107,7 @@ var catalogue = map[string]string{
 	"Inventory Bucket":    "清单存储桶",
 	"Inventory File Path": "清单文件路径",
 	"Inventory Format":    "清单格式",
+
 	"It is checked when the job is prepared.":                                                  "将在任务准备阶段检查。",
 	"It is written when the job has ended.":                                                    "任务结束时生成。",
 	"It may have been deleted, or belong to another account. Look for it in the list of jobs.": "它可能已被删除，或属于其他账号。请在任务列表中查找。",
