@@ -205,7 +205,11 @@ func pinManifest(ctx context.Context, stores engine.Stores, l *job.Location) err
 func pin(ctx context.Context, store object.Reader, l *job.Location) error {
 	info, err := store.Head(ctx, object.Ref{Bucket: l.Bucket, Key: l.Key, Version: l.Version})
 	if err != nil {
-		return fmt.Errorf("look at the manifest s3://%s/%s: %w", l.Bucket, l.Key, err)
+		err = fmt.Errorf("look at the manifest s3://%s/%s: %w", l.Bucket, l.Key, err)
+		if object.StatusOf(err) == 404 {
+			return withHint(err, "there is no such object; drover inventory create prints the name of the manifest it wrote")
+		}
+		return err
 	}
 	l.ETag = info.ETag
 	return nil

@@ -22,11 +22,13 @@ type Bucket string
 
 // The stores of records.
 const (
-	Jobs Bucket = "JOBS" // open jobs: job.<id>, state.<id>, cursor.<id>, ckpt.<id>, lead.<id>, token.<account>.<hash>
+	// Jobs holds open jobs: job.<id>, state.<id>, plan.<id>, cursor.<id>, ckpt.<id>, mpu.<id>.<row>; and of all jobs
+	// tags.<id> and token.<account>.<hash>.
+	Jobs Bucket = "JOBS"
 	Done Bucket = "DONE" // finished jobs: done.<id>
 	// Access holds the principals and roles made at run time; the engine leaves it alone.
 	Access Bucket = "ACCESS"
-	Live   Bucket = "LIVE" // in memory, gone LiveTTL after the last write: worker.<id>, progress.<id>
+	Live   Bucket = "LIVE" // in memory, gone LiveTTL after the last write: node.<id>, worker.<id>, progress.<id>
 )
 
 // LiveTTL is how long a record in Live stays without being written again.

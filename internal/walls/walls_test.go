@@ -64,7 +64,6 @@ var may = []struct {
 	{"client", []string{"internal/job"}},
 	{"internal/cli", []string{"client", "internal/..."}},
 	{"cmd/drover", []string{"internal/cli"}},
-	{"internal/deps", nil},
 }
 
 // row says which packages may use something that the others may not. Test files are free.
@@ -77,7 +76,6 @@ type row struct {
 var modules = []row{
 	{"github.com/nats-io", []string{"internal/engine/carrier"}},
 	{"github.com/cockroachdb/pebble", []string{"internal/localstore"}},
-	{"github.com/versity", []string{"internal/localstore"}},
 	{"github.com/aws/aws-sdk-go-v2/aws", []string{"client", "internal/config", "internal/cli"}}, // types and the signer
 	{"github.com/aws", []string{"internal/config", "internal/cli"}},
 	{"github.com/tencentyun", []string{"internal/config", "internal/cli"}},
@@ -135,9 +133,6 @@ func TestArrowsPointOneWay(t *testing.T) {
 func TestWhatHasOnePlaceIsUsedThereOnly(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t) {
-		if p.name() == "internal/deps" {
-			continue
-		}
 		for _, imp := range p.Imports {
 			check(t, p, imp, modules, func(what string) bool { return match(what+"/...", imp) })
 		}
