@@ -51,7 +51,9 @@ type Records interface {
 	Put(ctx context.Context, b Bucket, key string, v []byte) (uint64, error)                // whatever was there
 	Delete(ctx context.Context, b Bucket, key string) error                                 // no error when absent; leaves nothing behind
 	// Watch calls f for every present record of the bucket, then once with the zero Record (all present ones were
-	// seen), then for every change, in order, until ctx ends or f returns an error. Expired Live records come as Deleted.
+	// seen), then for changes, in order, until ctx ends or f returns an error. A change that a later one of the same key
+	// overtakes before it was given may be left out; each key's last change always comes. Expired Live records come as
+	// Deleted.
 	Watch(ctx context.Context, b Bucket, f func(Record) error) error
 }
 
