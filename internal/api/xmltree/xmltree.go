@@ -77,6 +77,29 @@ func (n *Node) Inner() string {
 	return b.String()
 }
 
+// Document writes an element as an XML document for people: a line an element, children indented. What stands between
+// the tags of a leaf is as in Inner.
+func (n *Node) Document() []byte {
+	var b bytes.Buffer
+	b.WriteString(xml.Header)
+	n.indented(&b, "")
+	return b.Bytes()
+}
+
+func (n *Node) indented(b *bytes.Buffer, by string) {
+	if len(n.Kids) == 0 {
+		b.WriteString(by + "<" + n.Name + ">")
+		n.inner(b)
+		b.WriteString("</" + n.Name + ">\n")
+		return
+	}
+	b.WriteString(by + "<" + n.Name + ">\n")
+	for _, k := range n.Kids {
+		k.indented(b, by+"  ")
+	}
+	b.WriteString(by + "</" + n.Name + ">\n")
+}
+
 // Parse reads one document. Document types and entities other than XML's five are refused. Its errors are MalformedXML.
 func Parse(body []byte) (*Node, error) {
 	d := xml.NewDecoder(bytes.NewReader(body))
