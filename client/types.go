@@ -215,13 +215,21 @@ type Retry struct {
 	Priority             *int32  `json:"priority,omitempty"`
 }
 
-// Work is how far the parts of a job are; all 0 once it has ended.
+// Work is how far the parts of a job are; only Pace is left of it once it has ended.
 type Work struct {
 	Chunks    int64     `json:"chunks"`    // that the manifest is cut into; 0 until it has been counted
 	ChunkRows int       `json:"chunkRows"` // rows of a chunk; the last of a data file has fewer
 	Waiting   int       `json:"waiting"`   // chunks that wait for a worker
 	Running   int       `json:"running"`   // chunks that a worker has
 	Segments  []Segment `json:"segments"`  // of the report, as written so far
+	Pace      []Sample  `json:"pace"`      // oldest first, at most 121
+}
+
+// Sample is how many tasks had ended at a time.
+type Sample struct {
+	Time   time.Time `json:"time"`
+	Done   int64     `json:"done"` // of these Failed failed
+	Failed int64     `json:"failed"`
 }
 
 // Segment is a part of the report that has been written.

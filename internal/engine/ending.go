@@ -144,7 +144,7 @@ func (l *leader) giveUpReport(err error) bool {
 // retire moves a final job to the finished ones and removes what it had in flight.
 func (l *leader) retire(ctx context.Context) error {
 	c := l.e.o.Carrier
-	rev, err := c.Put(ctx, Done, doneKey(l.id), encode(doneRecord{Job: l.rec, State: l.st}))
+	rev, err := c.Put(ctx, Done, doneKey(l.id), encode(doneRecord{Job: l.rec, State: l.st, Pace: l.e.ix.paceOf(l.id)}))
 	if err != nil {
 		return fmt.Errorf("write finished job: %w", err)
 	}

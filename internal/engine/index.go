@@ -36,6 +36,7 @@ type entry struct {
 	stateRev uint64
 	live     *job.Progress
 	meter    meter
+	pace     pace
 	admitted bool
 	// runs says whether rows may be started. It is set as the record is applied, before whoever asked for a pause or a
 	// cancel is answered.
@@ -159,7 +160,9 @@ func (x *index) applyProgress(id job.ID, r Record) error {
 		return err
 	}
 	e.live = &p
-	e.meter.add(time.Now(), p.Done())
+	now := time.Now()
+	e.meter.add(now, p.Done())
+	e.pace.add(now, p.Done(), p.Failed)
 	x.touch(e)
 	return nil
 }

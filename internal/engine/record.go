@@ -73,6 +73,7 @@ type stateRecord struct {
 type doneRecord struct {
 	Job   jobRecord
 	State stateRecord
+	Pace  []job.Sample `json:",omitempty"`
 }
 
 // cursorRecord is where dispatch stands. Marks are some chunks already cut and where they begin, so that going back a

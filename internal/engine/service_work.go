@@ -15,10 +15,10 @@ func (s *Service) Work(ctx context.Context, c job.Caller, id job.ID) (job.Work, 
 	if err != nil {
 		return job.Work{}, err
 	}
-	var w job.Work
 	if j.Status.Final() {
-		return w, nil
+		return s.workDone(ctx, id)
 	}
+	var w job.Work
 	plan, err := readRecord[manifest.Plan](ctx, s, planKey(id))
 	if err != nil {
 		return w, err
@@ -31,7 +31,7 @@ func (s *Service) Work(ctx context.Context, c job.Caller, id job.ID) (job.Work, 
 	if err != nil && !errors.Is(err, ErrNotFound) {
 		return w, unavailable(err)
 	}
-	w = job.Work{Chunks: plan.Chunks, ChunkRows: plan.ChunkRows, Waiting: queue.Waiting, Running: queue.Running}
+	w = job.Work{Chunks: plan.Chunks, ChunkRows: plan.ChunkRows, Waiting: queue.Waiting, Running: queue.Running, Pace: s.e.ix.paceOf(id)}
 	for _, seg := range ckpt.Segments {
 		out := job.Segment{Number: seg.Number}
 		for _, f := range seg.Files {
@@ -40,6 +40,19 @@ func (s *Service) Work(ctx context.Context, c job.Caller, id job.ID) (job.Work, 
 		w.Segments = append(w.Segments, out)
 	}
 	return w, nil
+}
+
+// workDone is what is left to tell once a job has ended.
+func (s *Service) workDone(ctx context.Context, id job.ID) (job.Work, error) {
+	r, err := s.e.o.Carrier.Get(ctx, Done, doneKey(id))
+	if errors.Is(err, ErrNotFound) { // it is on its way there
+		return job.Work{Pace: s.e.ix.paceOf(id)}, nil
+	}
+	if err != nil {
+		return job.Work{}, unavailable(err)
+	}
+	d, err := decode[doneRecord](r)
+	return job.Work{Pace: d.Pace}, err
 }
 
 // readRecord reads a record of an open job; the zero value when it is not there yet or not any more.

@@ -1,5 +1,7 @@
 package job
 
+import "time"
+
 // Retry is how to do a job's failed tasks again. What is nil is as it was in that job.
 type Retry struct {
 	Token                string // ClientRequestToken, 1–64 bytes; "" = a random one
@@ -17,13 +19,23 @@ type ReportFile struct {
 	MD5    string // lower-case hex
 }
 
-// Work is how far the parts of a job are. All of it but Segments is 0 once the job has ended.
+// Work is how far the parts of a job are. Once the job has ended, only Pace is left of it.
 type Work struct {
 	Chunks    int64 // that the manifest is cut into; 0 until it has been counted
 	ChunkRows int   // rows of a chunk; the last of a data file has fewer
 	Waiting   int   // chunks that wait for a worker
 	Running   int   // chunks that a worker has
 	Segments  []Segment
+	// Pace is how the tasks ended over time, as far as it was seen by the process that answers, or by the one that ended
+	// the job: oldest first, at most 121 samples, evenly apart.
+	Pace []Sample
+}
+
+// Sample is how many tasks had ended at a time.
+type Sample struct {
+	Time   time.Time
+	Done   int64 // of these Failed failed
+	Failed int64
 }
 
 // Segment is a part of the report that has been written.

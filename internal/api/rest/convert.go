@@ -262,7 +262,7 @@ func FromJob(j job.Job) client.Job {
 
 func fromWork(w job.Work) client.Work {
 	out := client.Work{
-		Chunks: w.Chunks, ChunkRows: w.ChunkRows, Waiting: w.Waiting, Running: w.Running, Segments: []client.Segment{},
+		Chunks: w.Chunks, ChunkRows: w.ChunkRows, Waiting: w.Waiting, Running: w.Running, Segments: []client.Segment{}, Pace: []client.Sample{},
 	}
 	for _, s := range w.Segments {
 		segment := client.Segment{Number: s.Number, Files: []client.SegmentFile{}}
@@ -270,6 +270,9 @@ func fromWork(w job.Work) client.Work {
 			segment.Files = append(segment.Files, client.SegmentFile{Name: f.Name, Status: string(f.Status), Size: f.Size, Rows: f.Rows})
 		}
 		out.Segments = append(out.Segments, segment)
+	}
+	for _, p := range w.Pace {
+		out.Pace = append(out.Pace, client.Sample{Time: p.Time.UTC(), Done: p.Done, Failed: p.Failed})
 	}
 	return out
 }
