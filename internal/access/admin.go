@@ -2,6 +2,7 @@ package access
 
 import (
 	"context"
+	"slices"
 
 	"github.com/drover-batch/drover/internal/job"
 )
@@ -30,15 +31,46 @@ func (z *Authorizer) MayCreate(c job.Caller, region job.Region, r job.Role) erro
 	return z.Allow(c, PassRole, RoleOf(job.Account{UIN: r.Account}, r.Name))
 }
 
+// Policies knows what jobs need.
+type Policies interface {
+	// LeastPolicy gives the smallest policy with which a role can do a job, sources being the buckets that its manifest
+	// names; none = any bucket of its region.
+	LeastPolicy(s job.Spec, sources []job.Bucket) (Policy, error)
+}
+
 // Admin is the book as callers may use it: each sees and changes what its policy allows, within its account. It is what
-// an API serves. Safe for concurrent use.
+// the JSON API, the command line and the console serve. Safe for concurrent use.
 type Admin struct {
-	book *Book
+	book     *Book
+	policies Policies
 	*Authorizer
 }
 
 // NewAdmin makes an Admin of a book.
-func NewAdmin(b *Book) *Admin { return &Admin{b, NewAuthorizer(b)} }
+func NewAdmin(b *Book, p Policies) *Admin { return &Admin{b, p, NewAuthorizer(b)} }
+
+// LeastPolicy gives the smallest policy with which a role of the caller's account can do a job, sources being the
+// buckets that its manifest names; none = any bucket of its region. Of the spec, region, manifest, operation and report
+// count. It needs no right: it tells nothing of the account.
+func (m *Admin) LeastPolicy(_ context.Context, c job.Caller, s job.Spec, sources []job.Bucket) (Policy, error) {
+	s.Account = c.Account
+	return m.policies.LeastPolicy(s, sources)
+}
+
+// Lenders lists the roles whose credentials the caller may give to a new role: those of the configuration that it may
+// pass.
+func (m *Admin) Lenders(ctx context.Context, c job.Caller) ([]*Role, error) {
+	all, err := m.Passable(ctx, c)
+	return slices.DeleteFunc(all, func(r *Role) bool { return !r.FromConfig }), err
+}
+
+// Passable lists the roles of the account that the caller may pass to a job: those on which it has cam:PassRole.
+func (m *Admin) Passable(_ context.Context, c job.Caller) ([]*Role, error) {
+	all := m.book.Roles(c.Account)
+	return slices.DeleteFunc(all, func(r *Role) bool {
+		return m.Allow(c, PassRole, RoleOf(c.Account, r.Name)) != nil
+	}), nil
+}
 
 // ListRoles lists the account's roles. It needs cam:ListRoles.
 func (m *Admin) ListRoles(_ context.Context, c job.Caller) ([]*Role, error) {

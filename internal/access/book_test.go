@@ -115,7 +115,7 @@ func openBook(t *testing.T, kv KV) *Book {
 func TestPrincipalsAreMadeAndUnmade(t *testing.T) {
 	t.Parallel()
 	kv := newMemory()
-	m := NewAdmin(openBook(t, kv))
+	m := NewAdmin(openBook(t, kv), nil)
 	root := job.Caller{Account: owner, Principal: "root"}
 	p, err := m.CreatePrincipal(t.Context(), root, "for ci", mustPolicy(t, allow("cos:DescribeJob", "*")))
 	if err != nil {
@@ -162,7 +162,7 @@ func TestPrincipalsAreMadeAndUnmade(t *testing.T) {
 func TestRolesAreMadeAndUnmade(t *testing.T) {
 	t.Parallel()
 	kv := newMemory()
-	m := NewAdmin(openBook(t, kv))
+	m := NewAdmin(openBook(t, kv), nil)
 	root := job.Caller{Account: owner, Principal: "root"}
 	read := mustPolicy(t, allow("cos:GetObject", "*"))
 	for name, c := range map[string]struct {
@@ -215,7 +215,7 @@ func TestRolesAreMadeAndUnmade(t *testing.T) {
 
 func TestWithoutTheRightNothingIsChanged(t *testing.T) {
 	t.Parallel()
-	m := NewAdmin(openBook(t, newMemory()))
+	m := NewAdmin(openBook(t, newMemory()), nil)
 	root := job.Caller{Account: owner, Principal: "root"}
 	p, err := m.CreatePrincipal(t.Context(), root, "", mustPolicy(t, `{"version":"2.0","statement":[
 		{"effect":"allow","action":["cos:CreateJob","cam:CreateRole"],"resource":"*"},

@@ -39,6 +39,13 @@ func NewSealer(key string) (*Sealer, error) {
 	return &Sealer{aead}, nil
 }
 
+// NewSealerKey makes a key for NewSealer.
+func NewSealerKey() string {
+	b := make([]byte, 32)
+	_, _ = rand.Read(b) // documented never to fail
+	return base64.StdEncoding.EncodeToString(b)
+}
+
 // Seal encrypts a secret for one record and one use: what names them must be given again to open it, so that no sealed
 // text can be moved into another record.
 func (s *Sealer) Seal(secret, forWhat string) string {

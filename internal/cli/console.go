@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -11,43 +12,12 @@ import (
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/rest"
 	"github.com/drover-batch/drover/internal/console"
-	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// newConsole makes dev's console: one principal, one role, one region.
-func newConsole(o devOptions, jobs api.Jobs, stores engine.Stores) (http.Handler, error) {
-	caller := api.Caller{Account: job.Account{UIN: devUIN, AppID: devAppID}, Principal: o.accessKey}
-	return console.New(console.Options{
-		Jobs: jobs,
-		SignIn: func(accessKey, secretKey string) (api.Caller, error) {
-			same := subtle.ConstantTimeCompare([]byte(accessKey), []byte(o.accessKey)) &
-				subtle.ConstantTimeCompare([]byte(secretKey), []byte(o.secretKey))
-			if same != 1 {
-				return api.Caller{}, job.Errorf(job.AccessDenied, "There is no such pair of keys.")
-			}
-			return caller, nil
-		},
-		Roles: func(context.Context, api.Caller) ([]job.Role, error) {
-			return []job.Role{{ARN: devRoleARN, Account: devUIN, Name: devRoleName}}, nil
-		},
-		Stores:   stores,
-		Default:  stores.Default(),
-		SpecJSON: specJSON,
-		Version:  buildVersion().Version,
-		Logger:   o.logger,
-	})
-}
-
-// newServedConsole makes the console of drover serve: its principals sign in, and pass the roles that their policies let
-// them.
-func (s *serving) newServedConsole(jobs api.Jobs, region job.Region, secure bool) (http.Handler, error) {
-	z := access.NewAuthorizer(s.book)
-	regions := make([]job.Region, 0, len(s.file.Effective.Regions))
-	for name := range s.file.Effective.Regions {
-		regions = append(regions, job.Region(name))
-	}
-	slices.Sort(regions)
+// newConsole makes the console: principals sign in, and pass the roles that their policies let them.
+func (s *serving) newConsole(jobs api.Jobs, admin *access.Admin) (http.Handler, error) {
+	regions := slices.Sorted(maps.Keys(s.o.regions))
 	return console.New(console.Options{
 		Jobs: jobs,
 		SignIn: func(accessKey, secretKey string) (api.Caller, error) {
@@ -57,17 +27,16 @@ func (s *serving) newServedConsole(jobs api.Jobs, region job.Region, secure bool
 			}
 			return api.Caller{Account: p.Account, Principal: p.AccessKey}, nil
 		},
-		Roles: func(_ context.Context, c api.Caller) ([]job.Role, error) {
+		Roles: func(ctx context.Context, c api.Caller) ([]job.Role, error) {
+			roles, err := admin.Passable(ctx, c)
 			var out []job.Role
-			for _, r := range s.book.Roles(c.Account) {
-				if z.Allow(c, access.PassRole, access.RoleOf(c.Account, r.Name)) == nil {
-					out = append(out, job.Role{ARN: "qcs::cam::uin/" + c.Account.UIN + ":roleName/" + r.Name, Account: c.Account.UIN, Name: r.Name})
-				}
+			for _, r := range roles {
+				out = append(out, job.Role{ARN: r.QCS(), Account: c.Account.UIN, Name: r.Name})
 			}
-			return out, nil
+			return out, err
 		},
-		Stores: s.stores, Regions: regions, Default: region, SecureCookies: secure,
-		SpecJSON: specJSON, Version: buildVersion().Version, Logger: s.logger,
+		Stores: s.stores, Regions: regions, Default: s.o.region, SecureCookies: s.o.certificate != nil,
+		SpecJSON: specJSON, Version: buildVersion().Version, Logger: s.o.logger,
 	})
 }
 

@@ -6,18 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/access/rolestore"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object/httpwire"
-	"github.com/drover-batch/drover/internal/telemetry"
 )
 
 // What drover dev is made of where nothing else is asked for. Scripts rely on these.
@@ -45,8 +45,8 @@ func (c *devCmd) Help() string {
 	return `When all of it answers, one line goes to stdout: ready and a JSON object with api, console, store, region, accessKey,
 secretKey, uin, appid and roleArn. SIGTERM or Ctrl-C drains and ends with exit code 0.
 
-The one principal is drover-dev with the secret drover-dev-secret; DROVER_ACCESS_KEY and DROVER_SECRET_KEY set others. With
-the default secret, only loopback addresses are listened on.`
+The first principal is drover-dev with the secret drover-dev-secret; DROVER_ACCESS_KEY and DROVER_SECRET_KEY set others. drover
+principal create and drover role create make more of them. With the default secret, only loopback addresses are listened on.`
 }
 
 // Run serves until ctx ends.
@@ -122,12 +122,11 @@ type readyLine struct {
 
 // dev is a running drover dev.
 type dev struct {
-	ready  readyLine
-	node   *node
-	store  *localstore.Store
-	client *httpwire.Client // of the store
-	server *server
-	remove string // a temporary folder, removed at the end
+	ready   readyLine
+	store   *localstore.Store
+	client  *httpwire.Client // of the store
+	serving *serving
+	remove  string // a temporary folder, removed at the end
 }
 
 // startDev starts all parts, the entrance last. What it started it closes again when a later part does not start.
@@ -161,31 +160,32 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	if err != nil {
 		return d, err
 	}
-	metrics := telemetry.New(buildVersion().Version)
-	stores := oneStore{d.client, devRegion, devRole}
-	d.node, err = startNode(ctx, nodeOptions{
-		dir: filepath.Join(o.data, "engine"), sync: true, stores: stores, logger: o.logger,
-		concurrency: o.concurrency, metrics: metrics,
+	sealer, err := localSealer(filepath.Join(o.data, secretsKeyFile))
+	if err != nil {
+		return d, err
+	}
+	account := job.Account{UIN: devUIN, AppID: devAppID}
+	keys := access.Keys{AccessKey: o.accessKey, SecretKey: o.secretKey}
+	d.serving, err = startServing(ctx, servingOptions{
+		node: nodeOptions{dir: filepath.Join(o.data, "engine"), sync: true, concurrency: o.concurrency},
+		book: access.BookOptions{
+			Principals: []access.Principal{{AccessKey: o.accessKey, SecretKey: o.secretKey, Account: account, Policy: access.FullAccess()}},
+			Roles: []access.Role{{
+				Account: account, Name: devRoleName, Policy: access.FullAccess(),
+				Credentials: map[job.Region]access.Provider{
+					access.AnyRegion: func(context.Context) (access.Keys, error) { return keys, nil },
+				},
+			}},
+			Sealer: sealer,
+		},
+		regions: map[job.Region]rolestore.Region{devRegion: {Wire: httpwire.Options{Endpoint: d.store.URL(), Region: devRegion, Breaker: httpwire.NewBreaker(nil)}}},
+		region:  devRegion, listen: o.listen, logger: o.logger,
 	})
 	if err != nil {
 		return d, err
 	}
-	verifier := access.NewVerifier(access.Static(access.Principal{
-		AccessKey: o.accessKey, SecretKey: o.secretKey, Account: job.Account{UIN: devUIN, AppID: devAppID},
-	}), nil)
-	pages, err := newConsole(o, d.node.jobs, stores)
-	if err != nil {
-		return d, err
-	}
-	d.server, err = startServer(ctx, serverOptions{listen: o.listen, logger: o.logger, handler: newMux(muxOptions{
-		jobs: d.node.jobs, verifier: verifier, region: devRegion, known: func(r job.Region) bool { return r == devRegion }, logger: o.logger, metrics: metrics, ready: d.node.ready,
-		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
-	})})
-	if err != nil {
-		return d, err
-	}
 	d.ready = readyLine{
-		API: d.server.url, Console: d.server.url + "/console/", Store: d.store.URL(), Region: devRegion,
+		API: d.serving.server.url, Console: d.serving.server.url + "/console/", Store: d.store.URL(), Region: devRegion,
 		AccessKey: o.accessKey, SecretKey: o.secretKey, UIN: devUIN, AppID: devAppID, RoleARN: devRoleARN,
 	}
 	return d, nil
@@ -209,34 +209,34 @@ func (o devOptions) checkSecret() error {
 	return nil
 }
 
-// devRole knows the one role of dev; its two spellings parse to the same.
-func devRole(a job.Account, r job.Role) error {
-	if a.UIN != devUIN || r.Account != devUIN || r.Name != devRoleName {
-		return job.Errorf(job.AccessDenied, "There is no role %s here; use %s.", job.Quote(r.ARN), devRoleARN)
+// secretsKeyFile holds, below dev's folder, the key that secrets made at run time are encrypted with.
+const secretsKeyFile = "secrets.key"
+
+// localSealer reads the key of a file, and makes one when there is none.
+func localSealer(path string) (*access.Sealer, error) {
+	key, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		key = []byte(access.NewSealerKey() + "\n")
+		err = os.WriteFile(path, key, 0o600)
 	}
-	return nil
+	if err != nil {
+		return nil, fmt.Errorf("keep a key for secrets: %w", err)
+	}
+	s, err := access.NewSealer(string(key))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return s, nil
 }
 
 // wait blocks until ctx ends, which is no error, or a part has stopped by itself.
-func (d *dev) wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-d.node.ended:
-		return context.Cause(d.node.life)
-	case <-d.server.ended:
-		return d.server.err
-	}
-}
+func (d *dev) wait(ctx context.Context) error { return d.serving.wait(ctx) }
 
 // close stops the entrance, drains the engine, and closes the store, in this order.
 func (d *dev) close() error {
 	var errs []error
-	if d.server != nil {
-		errs = append(errs, d.server.close())
-	}
-	if d.node != nil {
-		errs = append(errs, d.node.close())
+	if d.serving != nil {
+		errs = append(errs, d.serving.close())
 	}
 	if d.client != nil {
 		d.client.Close()

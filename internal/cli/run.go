@@ -131,7 +131,7 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 		return err
 	}
 	defer state.Close()
-	j, err := f.do(ctx, sh, spec, oneStore{store, where.region, anyRole})
+	j, err := f.do(ctx, sh, spec, oneStore{store, where.region})
 	if ctx.Err() != nil {
 		return withHint(ctx.Err(), "the same command goes on where this one stopped")
 	}

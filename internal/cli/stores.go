@@ -117,28 +117,22 @@ func loopbackHost(host string) bool {
 	return host == "localhost" || ip != nil && ip.IsLoopback()
 }
 
-// oneStore is the engine's view of the stores where there is one store, in one region.
+// oneStore is the engine's view of the stores where there is one store, in one region, and jobs run as whoever started the
+// process.
 type oneStore struct {
 	store  object.Store
 	region job.Region
-	role   func(job.Account, job.Role) error // who may use it
 }
 
 var _ engine.Stores = oneStore{}
 
 // Store gives the one store; region "" means its region too.
-func (o oneStore) Store(_ context.Context, a job.Account, r job.Role, region job.Region) (object.Store, error) {
+func (o oneStore) Store(_ context.Context, _ job.Account, _ job.Role, region job.Region) (object.Store, error) {
 	if region != "" && region != o.region {
 		return nil, job.Errorf(job.InvalidArgument, "There is no region %s here; use %s.", job.Quote(string(region)), o.region)
-	}
-	if err := o.role(a, r); err != nil {
-		return nil, err
 	}
 	return o.store, nil
 }
 
 // Default is the one region.
 func (o oneStore) Default() job.Region { return o.region }
-
-// anyRole is for jobs that run as whoever started the process.
-func anyRole(job.Account, job.Role) error { return nil }

@@ -20,18 +20,12 @@ type guarded struct {
 
 var _ object.Store = (*guarded)(nil)
 
-// need is an action on something.
-type need struct {
-	action access.Action
-	on     access.Resource
-}
-
 // may refuses a call that needs more than the role has: an *object.Error AccessDenied, as the store would answer.
-func (g *guarded) may(op string, needs func(*access.Role) []need) error {
+func (g *guarded) may(op string, needs func(*access.Role) []access.Right) error {
 	role, err := g.role()
 	if err == nil {
 		for _, n := range needs(role) {
-			if err = role.Check(n.action, n.on); err != nil {
+			if err = role.Check(n.Action, n.On); err != nil {
 				break
 			}
 		}
@@ -46,10 +40,10 @@ func (g *guarded) may(op string, needs func(*access.Role) []need) error {
 
 // on needs some actions on one object.
 func (g *guarded) on(op string, r object.Ref, actions ...access.Action) error {
-	return g.may(op, func(role *access.Role) []need {
-		needs := make([]need, len(actions))
+	return g.may(op, func(role *access.Role) []access.Right {
+		needs := make([]access.Right, len(actions))
 		for i, a := range actions {
-			needs[i] = need{a, access.Object(role.Account, g.region, r.Bucket, r.Key, r.Version)}
+			needs[i] = access.Right{Action: a, On: access.Object(role.Account, g.region, r.Bucket, r.Key, r.Version)}
 		}
 		return needs
 	})
@@ -70,8 +64,8 @@ func (g *guarded) Get(ctx context.Context, r object.Ref, offset, length int64) (
 }
 
 func (g *guarded) HeadBucket(ctx context.Context, b job.Bucket) (object.BucketInfo, error) {
-	err := g.may("HeadBucket", func(role *access.Role) []need {
-		return []need{{access.HeadBucket, access.BucketOf(role.Account, g.region, b, "")}}
+	err := g.may("HeadBucket", func(role *access.Role) []access.Right {
+		return []access.Right{{Action: access.HeadBucket, On: access.BucketOf(role.Account, g.region, b, "")}}
 	})
 	if err != nil {
 		return object.BucketInfo{}, err
@@ -106,14 +100,14 @@ func copyActions(tags, acl bool) []access.Action {
 }
 
 func (g *guarded) Copy(ctx context.Context, c object.CopyRequest) (object.CopyResult, error) {
-	err := g.may("Copy", func(role *access.Role) []need {
+	err := g.may("Copy", func(role *access.Role) []access.Right {
 		s, from := c.Source, g.region
 		if c.SourceRegion != "" {
 			from = c.SourceRegion
 		}
-		needs := []need{{access.GetObject, access.Object(role.Account, from, s.Bucket, s.Key, s.Version)}}
+		needs := []access.Right{{Action: access.GetObject, On: access.Object(role.Account, from, s.Bucket, s.Key, s.Version)}}
 		for _, a := range copyActions(c.TaggingDirective == object.DirectiveReplace && len(c.Tags) > 0, c.CannedACL != "" || len(c.Grants) > 0) {
-			needs = append(needs, need{a, access.Object(role.Account, g.region, c.Bucket, c.Key, "")})
+			needs = append(needs, access.Right{Action: a, On: access.Object(role.Account, g.region, c.Bucket, c.Key, "")})
 		}
 		return needs
 	})
@@ -177,8 +171,8 @@ func (g *guarded) List(ctx context.Context, b job.Bucket, o object.ListOptions) 
 	if o.Versions {
 		action = access.ListVersions
 	}
-	err := g.may("List", func(role *access.Role) []need {
-		return []need{{action, access.BucketOf(role.Account, g.region, b, o.Prefix)}}
+	err := g.may("List", func(role *access.Role) []access.Right {
+		return []access.Right{{Action: action, On: access.BucketOf(role.Account, g.region, b, o.Prefix)}}
 	})
 	if err != nil {
 		return func(yield func(object.ListEntry, error) bool) { yield(object.ListEntry{}, err) }

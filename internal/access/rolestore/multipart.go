@@ -18,15 +18,15 @@ func (g *guarded) CreateMultipart(ctx context.Context, r object.CreateMultipartR
 }
 
 func (g *guarded) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (string, error) {
-	if err := g.may("UploadPartCopy", func(role *access.Role) []need {
+	if err := g.may("UploadPartCopy", func(role *access.Role) []access.Right {
 		from := g.region
 		if r.SourceRegion != "" {
 			from = r.SourceRegion
 		}
 		s, u := r.Source, r.Upload
-		return []need{
-			{access.GetObject, access.Object(role.Account, from, s.Bucket, s.Key, s.Version)},
-			{access.CopyObject, access.Object(role.Account, g.region, u.Bucket, u.Key, "")},
+		return []access.Right{
+			{Action: access.GetObject, On: access.Object(role.Account, from, s.Bucket, s.Key, s.Version)},
+			{Action: access.CopyObject, On: access.Object(role.Account, g.region, u.Bucket, u.Key, "")},
 		}
 	}); err != nil {
 		return "", err

@@ -36,7 +36,7 @@ func start(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := httptest.NewServer(New(access.NewAdmin(book), access.NewVerifier(book, nil), slog.New(slog.DiscardHandler)))
+	s := httptest.NewServer(New(access.NewAdmin(book, nil), access.NewVerifier(book, nil), slog.New(slog.DiscardHandler)))
 	t.Cleanup(s.Close)
 	return s.URL
 }

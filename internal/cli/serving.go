@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/access/rolestore"
+	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/engine/carrier"
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/telemetry"
+)
+
+// servingOptions are what one process of drover serve, or of drover dev, is made of: they differ in nothing else.
+type servingOptions struct {
+	node         nodeOptions        // all but logger, metrics and open
+	book         access.BookOptions // all but KV
+	regions      map[job.Region]rolestore.Region
+	region       job.Region // default
+	rate         float64    // requests a second of each principal; 0 = unbounded
+	burst        int
+	listen       string
+	certificate  *certificate // nil = plain HTTP
+	metricsToken string       // "" = /metrics on loopback only
+	logger       *slog.Logger
+}
+
+// serving is a running server: engine, principals and roles, all protocols and the console.
+type serving struct {
+	o        servingOptions
+	metrics  *telemetry.Metrics
+	book     *access.Book
+	stores   *rolestore.Stores
+	node     *node
+	server   *server
+	stopBook context.CancelFunc
+	ended    chan struct{} // closed when the book's Run returned bookErr
+	bookErr  error
+}
+
+// startServing starts all parts, the entrance last. What it started it closes again when a later part does not start.
+func startServing(ctx context.Context, o servingOptions) (s *serving, err error) {
+	s = &serving{o: o, metrics: telemetry.New(buildVersion().Version), ended: make(chan struct{})}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	n := o.node
+	n.logger, n.metrics, n.open = o.logger, s.metrics, s.open
+	if s.node, err = startNode(ctx, n); err != nil {
+		return s, err
+	}
+	verifier := access.NewVerifier(s.book, nil)
+	if o.rate > 0 {
+		l := &limiter{rate: o.rate, burst: o.burst, metrics: s.metrics}
+		verifier = verifier.Limited(l.admit)
+	}
+	jobs := &guardedJobs{s.node.jobs, access.NewAuthorizer(s.book), o.region}
+	admin := access.NewAdmin(s.book, s.stores)
+	pages, err := s.newConsole(jobs, admin)
+	if err != nil {
+		return s, err
+	}
+	s.server, err = startServer(ctx, serverOptions{listen: o.listen, certificate: o.certificate, logger: o.logger, handler: newMux(muxOptions{
+		jobs: jobs, verifier: verifier, admin: admin,
+		region: o.region, known: func(r job.Region) bool { _, ok := o.regions[r]; return ok }, logger: o.logger,
+		metrics: s.metrics, metricsToken: o.metricsToken, ready: s.node.ready,
+		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
+	})})
+	return s, err
+}
+
+// open makes the book and the stores once there is a carrier to keep records in.
+func (s *serving) open(ctx context.Context, c *carrier.Carrier) (engine.Stores, error) {
+	o := s.o.book
+	o.KV = accessRecords{c}
+	var err error
+	if s.book, err = access.NewBook(o); err != nil {
+		return nil, err
+	}
+	run, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopBook = stop
+	go func() {
+		defer close(s.ended)
+		s.bookErr = s.book.Run(run)
+	}()
+	select {
+	case <-s.book.Ready():
+	case <-s.ended:
+		return nil, s.bookErr
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	s.stores, err = rolestore.New(rolestore.Options{
+		Regions: s.o.regions, Default: s.o.region, Roles: s.book, Observe: s.metrics.Call,
+	})
+	return s.stores, err
+}
+
+// wait blocks until ctx ends, which is no error, or a part has stopped by itself.
+func (s *serving) wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.node.ended:
+		return context.Cause(s.node.life)
+	case <-s.server.ended:
+		return s.server.err
+	case <-s.ended:
+		return fmt.Errorf("serve: %w", s.bookErr)
+	}
+}
+
+// close stops the entrance, drains the engine, and closes the rest, in this order.
+func (s *serving) close() error {
+	var errs []error
+	if s.server != nil {
+		errs = append(errs, s.server.close())
+	}
+	// The book follows the carrier's records until there is nobody left to ask it.
+	if s.node != nil {
+		s.node.stop()
+		<-s.node.ended
+	}
+	if s.stopBook != nil {
+		s.stopBook()
+		<-s.ended
+	}
+	if s.node != nil {
+		errs = append(errs, s.node.close())
+	}
+	if s.stores != nil {
+		s.stores.Close()
+	}
+	return errors.Join(errs...)
+}
