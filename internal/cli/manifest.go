@@ -12,6 +12,7 @@ import (
 )
 
 type manifestCmd struct {
+	Lint  manifestLintCmd  `cmd:"" help:"Say all that is wrong or doubtful in a manifest."`
 	Count manifestCountCmd `cmd:"" help:"Check all of a manifest and count its rows."`
 	Head  manifestHeadCmd  `cmd:"" help:"Show the first rows of a manifest, as a job reads them."`
 }

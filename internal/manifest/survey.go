@@ -231,13 +231,19 @@ func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated) surveyed {
 		f.Rows++
 	}
 	if rd.src.sum != nil {
-		f.MD5 = hex.EncodeToString(rd.src.sum.Sum(nil))
-		if f.MD5 != s.md5 {
-			out.err = fileChanged(f.Name, fmt.Sprintf("its MD5 is %s, but manifest.json says %s", f.MD5, s.md5))
-		}
+		out.err = rd.src.checkMD5(f, s)
 	}
 	out.buckets = seen.list
 	return out
+}
+
+// checkMD5 compares the bytes read with what is stated of the file.
+func (s *source) checkMD5(f *File, said stated) error {
+	f.MD5 = hex.EncodeToString(s.sum.Sum(nil))
+	if f.MD5 != said.md5 {
+		return fileChanged(f.Name, fmt.Sprintf("its MD5 is %s, but manifest.json says %s", f.MD5, said.md5))
+	}
+	return nil
 }
 
 // reader reads one data file row by row.
@@ -245,6 +251,7 @@ type reader struct {
 	src *source
 	sc  *scanner
 	d   *decoder
+	rec []byte // the record read last
 	row row
 	// first is a first record that turned out to be no header.
 	first []byte
@@ -296,16 +303,23 @@ func (rd *reader) start(f *File) error {
 
 // next reads the next row into rd.row; io.EOF after the last.
 func (rd *reader) next() error {
-	rec := rd.first
-	if rec == nil {
-		var err error
-		if rec, err = rd.sc.next(); err != nil {
-			return rd.fault(err)
-		}
+	if err := rd.record(); err != nil {
+		return err
 	}
-	rd.first = nil
-	if bad := rd.d.decode(rec, &rd.row); bad != nil {
+	if bad := rd.d.decode(rd.rec, &rd.row); bad != nil {
 		return rd.fault(bad)
+	}
+	return nil
+}
+
+// record reads the next record into rd.rec; io.EOF after the last.
+func (rd *reader) record() error {
+	if rd.rec, rd.first = rd.first, nil; rd.rec != nil {
+		return nil
+	}
+	var err error
+	if rd.rec, err = rd.sc.next(); err != nil {
+		return rd.fault(err)
 	}
 	return nil
 }
