@@ -289,6 +289,9 @@ func (r *chunkRun) handIn(ctx context.Context) error {
 }
 
 func (r *chunkRun) extend(ctx context.Context) {
+	if !r.w.pulse.fresh() {
+		return
+	}
 	if err := r.lease.Extend(ctx); err != nil {
 		r.w.log.Warn("extend lease", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
 		return

@@ -37,6 +37,10 @@ type Options struct {
 	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
 	// lock: then nothing that an earlier process held can still run.
 	Alone bool
+	// Name is what people know this process by, as a host's name. It need not be unique.
+	Name string
+	// NoLead makes this process lead no jobs, NoWork work on none: others of the carrier do.
+	NoLead, NoWork bool
 	// Observe is told of every task's end: the operation's name and how it ended. Default: nobody is told.
 	Observe func(operation string, s job.TaskStatus)
 	// Now is the clock of records and events. Default time.Now.
@@ -88,8 +92,11 @@ func New(o Options) (*Engine, error) {
 	if o.Now == nil {
 		o.Now = func() time.Time { return time.Now().UTC() }
 	}
+	node := string(job.NewID())
+	ix := newIndex(node, o.Alone)
+	ix.deaf = o.NoLead
 	return &Engine{
-		o: o, log: o.Logger, node: string(job.NewID()), ix: newIndex(), ready: make(chan struct{}),
+		o: o, log: o.Logger, node: node, ix: ix, ready: make(chan struct{}),
 		queued: make(chan struct{}, 1), claimed: make(chan struct{}),
 	}, nil
 }
@@ -123,11 +130,17 @@ func (e *Engine) Run(ctx context.Context) error {
 		wctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(gctx, cancel)()
+		if e.o.NoWork {
+			<-wctx.Done()
+			return nil
+		}
 		return newWorker(e).run(wctx)
 	})
-	g.Go(func() error { return e.leadAll(gctx) })
-	g.Go(func() error { return e.beat(gctx) })
-	g.Go(func() error { return e.housekeeping(gctx) })
+	if !e.o.NoLead {
+		g.Go(func() error { return e.leadAll(gctx) })
+		g.Go(func() error { return e.beat(gctx) })
+		g.Go(func() error { return e.housekeeping(gctx) })
+	}
 	return g.Wait()
 }
 
@@ -147,25 +160,6 @@ func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
 		err = errors.New("the watch ended")
 	}
 	return fmt.Errorf("watch %s: %w", b, err)
-}
-
-// beat says every beatEvery that this node is there to lead. When it ends, others take its jobs over at once.
-func (e *Engine) beat(ctx context.Context) error {
-	for {
-		if _, err := e.o.Carrier.Put(ctx, Live, nodeKey(e.node), nil); err != nil && ctx.Err() == nil {
-			e.log.Warn("write the node's heartbeat", "err", err)
-		}
-		select {
-		case <-time.After(beatEvery):
-		case <-ctx.Done():
-			end, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-			defer cancel()
-			if err := e.o.Carrier.Delete(end, Live, nodeKey(e.node)); err != nil {
-				e.log.Debug("end the node's heartbeat", "err", err)
-			}
-			return nil
-		}
-	}
 }
 
 // leadAll keeps a leader for each open job that this node leads or no live node does, and the admissions up to date.

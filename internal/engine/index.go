@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -18,9 +16,12 @@ type index struct {
 	mu      sync.Mutex
 	open    map[job.ID]*entry
 	done    *doneIndex
-	beats   map[string]beat           // live workers
-	gone    map[string]beat           // workers whose beat ended, until their leases must have run out
-	nodes   map[string]bool           // live nodes: those that can lead
+	node    string                    // our own
+	alone   bool                      // there is no other
+	deaf    bool                      // we lead nothing: who else lives is of no interest
+	ticks   uint64                    // beats of our own seen
+	beats   map[string]beat           // workers
+	nodes   map[string]heard          // those that can lead
 	uploads map[job.ID]map[int64]bool // rows with an unfinished copy by parts
 	since   time.Time                 // when this index began to watch: beats that ended before are not known
 	applied map[Bucket]uint64
@@ -44,17 +45,16 @@ type entry struct {
 	changed chan struct{}
 }
 
-// beat is a worker's sign of life: the jobs that it may hold chunks of. A worker claims from a job only once a beat
-// that names it has been written.
+// beat is a worker's sign of life.
 type beat struct {
 	Jobs []job.ID
-	seen time.Time
+	heard
 }
 
-func newIndex() *index {
+func newIndex(node string, alone bool) *index {
 	return &index{
-		open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{}, gone: map[string]beat{},
-		nodes: map[string]bool{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
+		node: node, alone: alone, open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{},
+		nodes: map[string]heard{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
 	}
 }
@@ -80,11 +80,7 @@ func (x *index) apply(b Bucket, r Record) error {
 	case "mpu":
 		x.applyUpload(id, r)
 	case "node":
-		if r.Deleted {
-			delete(x.nodes, id)
-		} else {
-			x.nodes[id] = true
-		}
+		err = x.applyNode(id, r)
 	}
 	x.broadcast()
 	return err
@@ -167,24 +163,6 @@ func (x *index) applyProgress(id job.ID, r Record) error {
 	return nil
 }
 
-func (x *index) applyBeat(worker string, r Record) error {
-	if r.Deleted {
-		if b, ok := x.beats[worker]; ok {
-			x.gone[worker] = b
-			delete(x.beats, worker)
-		}
-		return nil
-	}
-	var b beat
-	if err := json.Unmarshal(r.Value, &b.Jobs); err != nil {
-		return fmt.Errorf("decode record %s: %w", r.Key, err)
-	}
-	b.seen = time.Now()
-	x.beats[worker] = b
-	delete(x.gone, worker)
-	return nil
-}
-
 // waitRev waits until a write of the given revision has been seen.
 func (x *index) waitRev(ctx context.Context, b Bucket, rev uint64) error {
 	for {
@@ -250,31 +228,6 @@ func (x *index) reschedule(perAccount int) {
 			x.touch(e)
 		}
 	}
-}
-
-// holders reports whether a worker may still hold chunks of the job: a live one that names it, or a lost one whose
-// leases may still run. Among several nodes such a one may have been lost before this index began.
-func (x *index) holders(id job.ID, lease time.Duration, alone bool) bool {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !alone && time.Since(x.since) < lease {
-		return true
-	}
-	for _, b := range x.beats {
-		if slices.Contains(b.Jobs, id) {
-			return true
-		}
-	}
-	for w, b := range x.gone {
-		if time.Since(b.seen) > lease {
-			delete(x.gone, w)
-			continue
-		}
-		if slices.Contains(b.Jobs, id) {
-			return true
-		}
-	}
-	return false
 }
 
 // jobRef points to a job in a listing.
@@ -370,7 +323,7 @@ func (x *index) ledBy(node string) map[job.ID]bool {
 	defer x.mu.Unlock()
 	out := make(map[job.ID]bool, len(x.open))
 	for id, e := range x.open {
-		if l := e.state.Leader; l == node || !x.nodes[l] {
+		if l := e.state.Leader; l == node || !x.lives(l) {
 			out[id] = true
 		}
 	}
@@ -390,11 +343,11 @@ func (x *index) getOpen(id job.ID) (entry, bool) {
 	return x.get(id)
 }
 
-// alive reports whether a node's beat goes on.
+// alive reports whether a node can be leading.
 func (x *index) alive(node string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	return x.nodes[node]
+	return x.lives(node)
 }
 
 // openOf counts an account's unfinished jobs.

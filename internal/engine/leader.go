@@ -397,6 +397,7 @@ func (l *leader) drain(ctx context.Context) error {
 	if err := l.e.o.Carrier.Shut(ctx, l.id); err != nil {
 		return fmt.Errorf("shut queue: %w", err)
 	}
+	shut := time.Now()
 	// Every heartbeat written before the queue was shut is seen once this write of our own is.
 	rev, err := l.e.o.Carrier.Put(ctx, Live, "fence."+string(l.id), nil)
 	if err != nil {
@@ -405,7 +406,7 @@ func (l *leader) drain(ctx context.Context) error {
 	if err := l.e.ix.waitRev(ctx, Live, rev); err != nil {
 		return err
 	}
-	for l.e.ix.holders(l.id, l.e.o.LeaseTerm, l.e.o.Alone) {
+	for l.e.ix.holders(l.id, l.e.o.LeaseTerm, shut) {
 		select {
 		case <-l.e.ix.wait():
 		case <-time.After(time.Second): // a lost worker's lease runs out without a change

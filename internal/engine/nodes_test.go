@@ -2,9 +2,12 @@ package engine_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,8 +20,9 @@ import (
 // severed is a carrier that a node can be cut off from: as if its process had been stopped.
 type severed struct {
 	engine.Carrier
-	mu  sync.Mutex
-	cut bool
+	mu   sync.Mutex
+	cut  bool
+	mute bool // no beat gets through
 }
 
 var errSevered = errors.New("cut off from the carrier")
@@ -38,9 +42,24 @@ func (s *severed) sever() {
 	s.cut = true
 }
 
+func (s *severed) setMute(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mute = on
+}
+
+func (s *severed) muted(b engine.Bucket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mute && b == engine.Live
+}
+
 func (s *severed) Put(ctx context.Context, b engine.Bucket, k string, v []byte) (uint64, error) {
 	if err := s.off(); err != nil {
 		return 0, err
+	}
+	if s.muted(b) {
+		return 0, errSevered
 	}
 	return s.Carrier.Put(ctx, b, k, v)
 }
@@ -192,4 +211,79 @@ func TestStoppedNodeHandsOverAtOnce(t *testing.T) {
 	if total, most := n.r.store.calls(); total != 8000 || most != 1 {
 		t.Errorf("%d calls, at most %d a key: a drained node repeats nothing", total, most)
 	}
+}
+
+// TestNobodyTakesOverWhileNoBeatGetsThrough has Live without writes until all beats have expired, as when the carrier
+// has lost a leader: whoever led goes on leading.
+func TestNobodyTakesOverWhileNoBeatGetsThrough(t *testing.T) {
+	t.Parallel()
+	n := newTwoNodes(t)
+	open := gate(n.r.store)
+	spec := n.r.spec(3000)
+	id := create(t, n.svc[0], spec)
+	n.r.store.waitCalls(t, 8)
+	epoch := func() string {
+		r, err := n.links[0].Get(t.Context(), engine.Jobs, "state."+string(id))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s struct {
+			Epoch  int
+			Leader string
+		}
+		if err := json.Unmarshal(r.Value, &s); err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(s)
+	}
+	before := epoch()
+	for _, l := range n.links {
+		l.setMute(true)
+	}
+	gone := 0
+	errGone := errors.New("all beats have expired")
+	err := n.links[0].Watch(t.Context(), engine.Live, func(r engine.Record) error {
+		if r.Deleted && strings.HasPrefix(r.Key, "node.") {
+			gone++
+		}
+		if gone == 2 {
+			return errGone
+		}
+		return nil
+	})
+	if !errors.Is(err, errGone) {
+		t.Fatal(err)
+	}
+	for _, l := range n.links {
+		l.setMute(false)
+	}
+	n.r.store.waitCalls(t, 8)
+	open()
+	j := waitFor(t, n.svc[1], id, final)
+	wantWhole(t, spec, j, 3000)
+	for _, e := range j.Events {
+		t.Log(e.To, e.Reason)
+	}
+	if after := finalState(t, n.links[0].Carrier, id); after != before {
+		t.Errorf("the job is led by %s, was by %s", after, before)
+	}
+}
+
+// finalState gives epoch and leader of a finished job.
+func finalState(t *testing.T, c engine.Carrier, id job.ID) string {
+	t.Helper()
+	r, err := c.Get(t.Context(), engine.Done, "done."+string(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		State struct {
+			Epoch  int
+			Leader string
+		}
+	}
+	if err := json.Unmarshal(r.Value, &d); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprint(d.State)
 }

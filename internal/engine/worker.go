@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -42,10 +41,9 @@ type worker struct {
 	turn      uint64
 	jobs      map[job.ID]*jobContext
 
-	beatOf []job.ID // the last beat written
-	beatAt time.Time
-	wake   chan struct{}
-	holds  sync.WaitGroup
+	pulse pulse
+	wake  chan struct{}
+	holds sync.WaitGroup
 }
 
 // jobContext is what a worker needs to know of a job, read once.
@@ -67,6 +65,7 @@ func newWorker(e *Engine) *worker {
 		jobs: map[job.ID]*jobContext{}, wake: make(chan struct{}, 1),
 	}
 	w.cond = sync.NewCond(&w.mu)
+	w.pulse = pulse{w: w, wake: make(chan struct{}, 1)}
 	return w
 }
 
@@ -74,7 +73,11 @@ func newWorker(e *Engine) *worker {
 func (w *worker) run(ctx context.Context) error {
 	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCalls()
-	var pool sync.WaitGroup
+	beats, stopBeats := context.WithCancel(context.WithoutCancel(ctx))
+	var pool, beating sync.WaitGroup
+	defer beating.Wait()
+	defer stopBeats()
+	beating.Go(func() { w.pulse.run(beats) })
 	for range w.e.o.Concurrency {
 		pool.Go(func() { w.work(calls) })
 	}
@@ -96,17 +99,9 @@ func (w *worker) claimLoop(ctx, calls context.Context) error {
 	defer tick.Stop()
 	for {
 		changed := w.e.ix.wait()
-		cs := w.e.ix.runnable()
-		if err := w.beat(ctx, cs); err != nil {
-			return err
-		}
-		for len(cs) > 0 && w.room() {
-			if !w.claim(ctx, calls, cs) {
-				break
-			}
-			if cs = w.e.ix.runnable(); w.beatLacks(cs) {
-				break
-			}
+		cs := w.pulse.of(w.e.ix.runnable())
+		for len(cs) > 0 && w.room() && w.claim(ctx, calls, cs) {
+			cs = w.pulse.of(w.e.ix.runnable())
 		}
 		if len(cs) == 0 {
 			select {
@@ -143,42 +138,6 @@ func (w *worker) room() bool {
 	return w.unstarted < 2*w.e.o.Concurrency && len(w.runs) < maxHeld
 }
 
-// beat writes which jobs this worker may hold chunks of, when that changed or it is time.
-func (w *worker) beat(ctx context.Context, cs []candidate) error {
-	names := map[job.ID]bool{}
-	for _, c := range cs {
-		names[c.ID] = true
-	}
-	w.mu.Lock()
-	for id := range w.held {
-		names[id] = true
-	}
-	w.mu.Unlock()
-	ids := slices.Sorted(maps.Keys(names))
-	if slices.Equal(ids, w.beatOf) && time.Since(w.beatAt) < beatEvery {
-		return nil
-	}
-	if ids == nil {
-		ids = []job.ID{}
-	}
-	if _, err := w.e.o.Carrier.Put(ctx, Live, workerKey(w.name), encode(ids)); err != nil {
-		if ctx.Err() != nil {
-			return nil
-		}
-		w.beatOf = nil // nothing is claimed until one was written
-		w.log.Warn("write heartbeat", "err", err)
-		return nil
-	}
-	w.beatOf, w.beatAt = ids, time.Now()
-	w.forget(ids)
-	return nil
-}
-
-// beatLacks reports whether a candidate is not named by the last beat.
-func (w *worker) beatLacks(cs []candidate) bool {
-	return slices.ContainsFunc(cs, func(c candidate) bool { return !slices.Contains(w.beatOf, c.ID) })
-}
-
 // forget drops what is known of jobs that are no longer of interest.
 func (w *worker) forget(keep []job.ID) {
 	w.mu.Lock()
@@ -199,9 +158,6 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 	}
 	w.mu.Unlock()
 	for _, id := range claimOrder(cs) {
-		if !slices.Contains(w.beatOf, id) {
-			continue
-		}
 		lease, err := w.e.o.Carrier.Claim(ctx, id, 0)
 		if err != nil {
 			if ctx.Err() == nil {
