@@ -73,12 +73,12 @@ func (l *Linted) Errors() (n int64) {
 }
 
 // Lint reads all of a manifest as Survey does, but goes on behind what is wrong and also names what is doubtful. The
-// error is the context's; all that is wrong with the manifest is in the findings.
+// error is the context's, or says that the manifest itself cannot be read; all else that is wrong is in the findings.
 func Lint(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Linted, error) {
 	l := &linter{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
 	p, files, err := begin(ctx, o, m, opt)
 	if err != nil {
-		return &l.out, l.fail(err)
+		return &l.out, l.unlessMissing(err)
 	}
 	l.plan = p
 	for _, s := range files {
@@ -116,6 +116,14 @@ func (l *linter) fail(err error) error {
 	return err
 }
 
+// unlessMissing notes an error as fail does, unless it is that the manifest itself cannot be read.
+func (l *linter) unlessMissing(err error) error {
+	if e, ok := errors.AsType[*Error](err); ok && e.Code == CodeUnreadable && e.Field == "" {
+		return err
+	}
+	return l.fail(err)
+}
+
 func (l *linter) find(rank Rank, code string, at Place, message string) {
 	for i := range l.out.Findings {
 		f := &l.out.Findings[i]
@@ -134,7 +142,10 @@ func (l *linter) file(ctx context.Context, o Opener, s stated) error {
 	l.out.Files++
 	var f File
 	rd, err := l.plan.open(ctx, o, s, &f)
-	if err != nil {
+	switch {
+	case err != nil && l.plan.Format == job.FormatCSV:
+		return l.unlessMissing(err)
+	case err != nil:
 		return l.fail(err)
 	}
 	defer rd.src.Close()
