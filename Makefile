@@ -27,7 +27,8 @@ build: ## build bin/drover
 demo: build ## run the whole product once: a store, an inventory, a batch copy and a batch restore
 	$(BIN) demo
 
-test: setup lint unit e2e ## all checks and tests; what CI runs
+test: setup lint ## all checks and tests, on the embedded store and on a Ceph gateway started for them; what CI runs
+	tools/ceph-rgw.sh run -- $(MAKE) unit e2e
 
 setup: ## install what the tests need, where that is possible
 	tools/setup.sh

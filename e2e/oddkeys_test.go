@@ -2,11 +2,12 @@ package e2e
 
 import (
 	"context"
+	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
+	"github.com/drover-batch/drover/internal/object/cephtest"
 	"github.com/drover-batch/drover/internal/object/httpwire"
 	"github.com/drover-batch/drover/internal/operation"
 )
@@ -28,7 +30,7 @@ var oddKeys = []string{
 // oddStore is a store that the keys are tried on.
 type oddStore struct {
 	endpoint, access, secret string
-	restores                 bool
+	noRestores               bool // declared: it answers 501 to each
 }
 
 func TestOddKeys(t *testing.T) {
@@ -42,15 +44,12 @@ func TestOddKeys(t *testing.T) {
 		}
 		defer s.Close()
 		for _, d := range []httpwire.Dialect{httpwire.S3, httpwire.COS} {
-			tryOddKeys(t, oddStore{s.URL(), matrixAccess, matrixSecret, true}, d)
+			tryOddKeys(t, oddStore{s.URL(), matrixAccess, matrixSecret, false}, d)
 		}
 	})
 	t.Run("Ceph RGW", func(t *testing.T) {
-		endpoint := os.Getenv("DROVER_TEST_S3")
-		if endpoint == "" {
-			t.Skip("DROVER_TEST_S3 names no store; tools/ceph-rgw.sh starts one")
-		}
-		tryOddKeys(t, oddStore{endpoint, "test", "testtest", false}, httpwire.S3)
+		g := cephtest.Open(t)
+		tryOddKeys(t, oddStore{g.URL, g.AccessKey, g.SecretKey, true}, httpwire.S3)
 	})
 }
 
@@ -60,7 +59,8 @@ func tryOddKeys(t *testing.T, o oddStore, dialect httpwire.Dialect) {
 		BaseEndpoint: &o.endpoint, Region: "ap-test", UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider(o.access, o.secret, ""),
 	})
-	source, target := "odd-"+string(dialect)+"-1250000000", "odd-to-"+string(dialect)+"-1250000000"
+	suffix := fmt.Sprintf("-%s-%d-1250000000", dialect, time.Now().UnixNano()) // a store that others use too
+	source, target := "odd"+suffix, "odd-to"+suffix
 	for _, b := range []string{source, target} {
 		if _, err := sdk.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &b}); err != nil {
 			t.Fatal(err)
@@ -82,25 +82,24 @@ func tryOddKeys(t *testing.T, o oddStore, dialect httpwire.Dialect) {
 			t.Errorf("%s: %s of %.60q: %+v", dialect, op.Name(), key, out)
 		}
 	}
-	class := types.StorageClass("")
-	if o.restores {
-		class = types.StorageClassGlacier
-	}
 	for _, k := range oddKeys {
 		if _, err := sdk.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &source, Key: &k, Body: strings.NewReader(k)}); err != nil {
 			t.Fatalf("put %.60q: %v", k, err)
 		}
-		apply(&operation.Copy{TargetBucket: job.Bucket(target), StorageClass: string(class)}, source, k)
+		apply(&operation.Copy{TargetBucket: job.Bucket(target), StorageClass: "GLACIER"}, source, k)
 		apply(&operation.Tagging{Directive: operation.DirectiveReplace, Tags: []job.Tag{{Key: "a", Value: "b"}}}, target, k)
-		if o.restores {
-			apply(&operation.Restore{Days: 3, Tier: operation.TierStandard}, target, k)
+		restore := &operation.Restore{Days: 3, Tier: operation.TierStandard}
+		if !o.noRestores {
+			apply(restore, target, k)
+		} else if out := restore.Apply(t.Context(), driver, operation.Task{Entry: job.Entry{Bucket: job.Bucket(target), Key: job.Key(k)}}); out.Code != "NotImplemented" || out.HTTPStatus != 501 {
+			t.Errorf("%s: restore of %.60q on a store that restores nothing: %+v", dialect, k, out)
 		}
 		tags, err := sdk.GetObjectTagging(t.Context(), &s3.GetObjectTaggingInput{Bucket: &target, Key: &k})
 		if err != nil || len(tags.TagSet) != 1 || aws.ToString(tags.TagSet[0].Value) != "b" {
 			t.Errorf("%s: tags of the copy of %.60q: %v, %v", dialect, k, tags, err)
 		}
 		head, err := sdk.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: &target, Key: &k})
-		if err != nil || aws.ToInt64(head.ContentLength) != int64(len(k)) || o.restores && !strings.Contains(aws.ToString(head.Restore), "ongoing") {
+		if err != nil || aws.ToInt64(head.ContentLength) != int64(len(k)) || !o.noRestores && !strings.Contains(aws.ToString(head.Restore), "ongoing") {
 			t.Errorf("%s: the copy of %.60q: %+v, %v", dialect, k, head, err)
 		}
 	}

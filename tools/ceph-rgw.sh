@@ -5,6 +5,11 @@
 #   ceph-rgw.sh start  [options]   make a fresh cluster, wait until S3 answers
 #   ceph-rgw.sh status [options]   0 if it runs and answers, 3 if not
 #   ceph-rgw.sh stop   [options]   stop the daemons by their pid files
+#   ceph-rgw.sh run    [options] -- COMMAND [ARG…]
+#                                  start one on free ports, with its state in a new temporary folder, run COMMAND with
+#                                  DROVER_TEST_S3 set to it, and stop it, however COMMAND or this script ends. When
+#                                  DROVER_TEST_S3 is set already, or where Ceph is not installed, just run COMMAND.
+#                                  Exits as COMMAND does.
 #
 # Options (or the environment variable in brackets):
 #   --data DIR          state, logs, pid files   [RGW_DATA]        default ./.ceph-rgw
@@ -21,13 +26,14 @@
 #
 # Two clusters can run at once if data, port and mon-port differ. start on a running
 # cluster and stop on a stopped one do nothing and return 0.
-# Debian 12: apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-mgr ceph-common
+# The key management is Ceph's own for tests; it knows one key, "drover-key".
 set -euo pipefail
 
-usage() { sed -n '2,24p' "$0" | sed 's/^# \{0,1\}//'; }
+usage() { sed -n '/^set /q; 2,$ s/^# \{0,1\}//p' "$0"; }
 die() { echo "ceph-rgw: $*" >&2; exit 1; }
 
 [ $# -ge 1 ] || { usage >&2; exit 2; }
+again=("$0" "$@") try=${RGW_TRY:-1}
 cmd=$1; shift
 
 data=${RGW_DATA:-./.ceph-rgw} port=${RGW_PORT:-7480} mon_port=${RGW_MON_PORT:-}
@@ -35,7 +41,7 @@ access=${RGW_ACCESS_KEY:-test} secret=${RGW_SECRET_KEY:-testtest} uid=${RGW_UID:
 classes=${RGW_CLASSES-"STANDARD_IA GLACIER DEEP_ARCHIVE"}
 memory=${RGW_MEMORY:-4294967296} wait_s=${RGW_WAIT:-60}
 
-while [ $# -gt 0 ]; do
+while [ $# -gt 0 ] && [ "$1" != -- ]; do
   [ $# -ge 2 ] || die "option $1 needs a value"
   case $1 in
     --data) data=$2 ;; --port) port=$2 ;; --mon-port) mon_port=$2 ;;
@@ -45,11 +51,16 @@ while [ $# -gt 0 ]; do
   esac
   shift 2
 done
-mon_port=${mon_port:-$((port + 1))}
-data=$(realpath -m -- "$data")
-conf=$data/ceph.conf
-export CEPH_CONF=$conf
-url=http://127.0.0.1:$port
+[ "${1:-}" != -- ] || shift
+
+# locate: what follows from the options.
+locate() {
+  mon_port=${mon_port:-$((port + 1))}
+  data=$(realpath -m -- "$data")
+  conf=$data/ceph.conf
+  export CEPH_CONF=$conf
+  url=http://127.0.0.1:$port
+}
 
 # alive NAME: the pid file's process lives and was started with our configuration file
 # (a pid that another program got meanwhile is never touched).
@@ -60,22 +71,43 @@ alive() {
   [ -r "/proc/$p/cmdline" ] && tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -qF -- "$conf "
 }
 
+# listener: the inode of the socket that listens on the port.
+listener() { awk -v port="$(printf ':%04X' "$port")" '$2 ~ port "$" && $4 == "0A" { print $10; n = 1 } END { exit !n }' /proc/net/tcp; }
+
+# owned: that socket is our gateway's. One that could not bind its port lives on for a while.
+owned() { ls -l "/proc/$(cat "$data/rgw.pid")/fd" 2>/dev/null | grep -qF "socket:[$(listener)]"; }
+
+tied=() # before a daemon's command, to end it when this script is killed
+
 answers() { curl -s -o /dev/null --noproxy '*' --max-time 2 "$url/"; }
 
 # launch NAME COMMAND…: run a daemon in its own session and keep its pid.
 launch() {
   local name=$1; shift
-  setsid "$@" >"$data/$name.out" 2>&1 </dev/null &
+  setsid "${tied[@]}" "$@" >"$data/$name.out" 2>&1 </dev/null &
   echo $! >"$data/$name.pid"
 }
 
-# until_ok WHAT COMMAND…: poll until the command succeeds.
+# until_ok WHAT DAEMON COMMAND…: poll until the command succeeds, as long as the daemon lives.
 until_ok() {
-  local what=$1 end=$((SECONDS + wait_s)); shift
+  local what=$1 daemon=$2 end=$((SECONDS + wait_s)); shift 2
   until "$@" >/dev/null 2>&1; do
-    [ $SECONDS -lt $end ] || { echo "ceph-rgw: $what did not come up in ${wait_s}s" >&2; tail -n 5 "$data"/*.out >&2 || true; stop; exit 1; }
-    sleep 0.3
+    kill -0 "$(cat "$data/$daemon.pid")" 2>/dev/null || give_up "$what ended"
+    [ $SECONDS -lt $end ] || give_up "$what did not come up in ${wait_s}s"
+    sleep 0.2
   done
+}
+
+# give_up WHY: stop what was started. With run, whose ports another program may have taken meanwhile, try others.
+give_up() {
+  echo "ceph-rgw: $1" >&2
+  tail -n 5 "$data"/*.out >&2 || true
+  stop
+  if [ "$cmd" = run ] && [ "$try" -lt 3 ]; then
+    rm -rf -- "$data"
+    RGW_TRY=$((try + 1)) exec "${again[@]}"
+  fi
+  exit 1
 }
 
 stop_one() {
@@ -93,7 +125,18 @@ stop() { stop_one rgw; stop_one osd; stop_one mon; }
 
 start_rgw() {
   launch rgw radosgw -c "$conf" -n client.admin -f --log-file "$data/rgw.log"
-  until_ok "the gateway" answers
+  until_ok "the gateway" rgw listener
+  owned || give_up "port $port was taken by something else"
+  until_ok "the gateway" rgw answers
+}
+
+packages="radosgw ceph-mon ceph-osd ceph-common curl"
+
+lacking() {
+  local b
+  for b in ceph ceph-mon ceph-osd radosgw radosgw-admin monmaptool ceph-authtool curl setsid setpriv; do
+    command -v "$b" >/dev/null || printf '%s ' "$b"
+  done
 }
 
 start() {
@@ -101,13 +144,10 @@ start() {
     echo "already running: $url"
     return
   fi
-  local b
-  for b in ceph ceph-mon ceph-osd radosgw radosgw-admin monmaptool ceph-authtool curl setsid; do
-    command -v "$b" >/dev/null || die "$b is missing: apt-get install --no-install-recommends radosgw ceph-mon ceph-osd ceph-mgr ceph-common curl"
-  done
+  [ -z "$(lacking)" ] || die "not installed: $(lacking): apt-get install --no-install-recommends $packages"
   [ ! -e "$data" ] || [ -f "$data/.ceph-rgw" ] || [ -z "$(ls -A "$data")" ] || die "$data holds other files; choose an empty folder"
   stop
-  if answers; then die "port $port is taken by something else"; fi
+  if answers; then give_up "port $port is taken by something else"; fi
   rm -rf -- "$data"
   mkdir -p "$data/mon" "$data/osd" "$data/rgw"
   touch "$data/.ceph-rgw"
@@ -155,20 +195,22 @@ rgw data = $data/rgw
 rgw override bucket index max shards = 1
 rgw dns name = localhost
 rgw crypt require ssl = false
+rgw crypt s3 kms backend = testing
+rgw crypt s3 kms encryption keys = drover-key=$(head -c 32 /dev/urandom | base64 -w0)
 CONF
 
   monmaptool --create --addv a "[v1:127.0.0.1:$mon_port]" --fsid "$fsid" "$data/monmap" >/dev/null
   ceph-authtool --create-keyring "$data/keyring" --gen-key -n mon. --cap mon 'allow *' >/dev/null
   ceph-mon -c "$conf" --mkfs -i a --monmap "$data/monmap" --keyring "$data/keyring"
   launch mon ceph-mon -c "$conf" -i a -f --log-file "$data/mon.log"
-  until_ok "the monitor" ceph -c "$conf" --connect-timeout 5 mon stat
+  until_ok "the monitor" mon ceph -c "$conf" --connect-timeout 5 mon stat
 
   # The OSD must be formatted with the very uuid that the monitor was told, or it never boots.
   ceph -c "$conf" --connect-timeout 20 osd new "$osd_uuid" >/dev/null
   ceph-osd -c "$conf" -i 0 --mkfs --osd-uuid "$osd_uuid" >/dev/null 2>&1
   ceph -c "$conf" osd crush add osd.0 1.0 root=default host=local >/dev/null 2>&1
   launch osd ceph-osd -c "$conf" -i 0 -f --log-file "$data/osd.log"
-  until_ok "the OSD" osd_up
+  until_ok "the OSD" osd osd_up
 
   start_rgw
   radosgw-admin -c "$conf" -n client.admin user create --uid="$uid" --display-name="$uid" \
@@ -199,8 +241,40 @@ status() {
   return $rc
 }
 
+# free_port: one that nothing listens on, below those that the kernel gives to clients and to listeners on port 0.
+free_port() {
+  local p i
+  for ((i = 0; i < 100; i++)); do
+    p=$((20000 + RANDOM % 12000))
+    [ "$p" != "$1" ] && ! (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null && { echo "$p"; return; }
+  done
+  die "no free port was found"
+}
+
+run() {
+  [ $# -gt 0 ] || die "run needs a command after --"
+  if [ -n "${DROVER_TEST_S3:-}" ]; then exec "$@"; fi
+  if [ -n "$(lacking)" ]; then
+    echo "ceph-rgw: no gateway is started, not installed: $(lacking)" >&2
+    exec "$@"
+  fi
+  port=$(free_port 0) mon_port=$(free_port "$port")
+  data=$(mktemp -d "${TMPDIR:-/tmp}/drover-ceph.XXXXXX")
+  locate
+  trap 'stop; rm -rf -- "$data"' EXIT
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  tied=(setpriv --pdeathsig KILL)
+  start
+  local rc=0
+  DROVER_TEST_S3=$url DROVER_TEST_S3_ACCESS_KEY=$access DROVER_TEST_S3_SECRET_KEY=$secret "$@" || rc=$?
+  exit $rc
+}
+
+locate
 case $cmd in
   start) start ;;
+  run) run "$@" ;;
   stop) stop; echo "stopped" ;;
   status) status ;;
   help | -h | --help) usage ;;

@@ -1,15 +1,20 @@
 #!/usr/bin/env bash
-# Installs what the tests use beyond Go: gcc for the race detector, the AWS CLI as an independent client of the store.
+# Installs what the tests use beyond Go: gcc for the race detector, the AWS CLI as an independent client of the store, and
+# Ceph's gateway as an independent store.
 # On Debian as root it installs them. Elsewhere it says what is missing; with CI=true a missing piece is a failure.
 set -uo pipefail
 
 missing=()
 command -v gcc >/dev/null || missing+=(gcc)
 command -v aws >/dev/null || missing+=(awscli)
+for c in radosgw ceph-mon ceph-osd; do command -v "$c" >/dev/null || missing+=("$c"); done
+command -v ceph >/dev/null || missing+=(ceph-common)
+command -v curl >/dev/null || missing+=(curl)
 if [ "${#missing[@]}" -gt 0 ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
 	export DEBIAN_FRONTEND=noninteractive
-	if ! apt-get install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
-		apt-get update -q >/dev/null && apt-get install -y -q --no-install-recommends "${missing[@]}" >/dev/null
+	apt() { apt-get -o DPkg::Lock::Timeout=600 "$@"; }
+	if ! apt install -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1; then
+		apt update -q >/dev/null && apt install -y -q --no-install-recommends "${missing[@]}" >/dev/null
 	fi
 fi
 
@@ -25,4 +30,5 @@ need() { # command, what goes without it
 }
 need gcc "the tests under the race detector"
 need aws "the AWS CLI test of the embedded store"
+for c in radosgw ceph-mon ceph-osd ceph curl; do need "$c" "what the tests do on Ceph's gateway"; done
 exit "$code"

@@ -18,12 +18,10 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/cephtest"
 	"github.com/drover-batch/drover/internal/object/httpwire"
 	"github.com/drover-batch/drover/internal/operation"
 )
-
-// cephURL names the Ceph RADOS Gateway that tools/ceph-rgw.sh starts; its tests are skipped without.
-const cephURL = "DROVER_TEST_S3"
 
 // site is a real store with two buckets, and the stock SDK to look at it.
 type site struct {
@@ -76,15 +74,8 @@ func embedded(t *testing.T, d httpwire.Dialect) *site {
 
 func ceph(t *testing.T) *site {
 	t.Helper()
-	url := os.Getenv(cephURL)
-	if url == "" {
-		t.Skipf("%s is not set: start a gateway with tools/ceph-rgw.sh and set it to the gateway's URL", cephURL)
-	}
-	access, secret := os.Getenv(cephURL+"_ACCESS_KEY"), os.Getenv(cephURL+"_SECRET_KEY")
-	if access == "" {
-		access, secret = "test", "testtest"
-	}
-	return openSite(t, url, "default", access, secret, httpwire.S3)
+	g := cephtest.Open(t)
+	return openSite(t, g.URL, cephtest.Region, g.AccessKey, g.SecretKey, httpwire.S3)
 }
 
 var (

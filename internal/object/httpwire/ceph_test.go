@@ -1,34 +1,19 @@
 package httpwire_test
 
 import (
-	"context"
-	"fmt"
 	"os"
 	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-
-	"github.com/drover-batch/drover/internal/job"
-	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/object/cephtest"
 	"github.com/drover-batch/drover/internal/object/objecttest"
 )
 
-// The Ceph RADOS Gateway that tools/ceph-rgw.sh starts: a server that nobody of this project wrote.
-const (
-	cephURL    = "DROVER_TEST_S3"            // its endpoint; tests that need it are skipped without
-	cephAccess = "DROVER_TEST_S3_ACCESS_KEY" // default test
-	cephSecret = "DROVER_TEST_S3_SECRET_KEY" // default testtest
-	cephChild  = "DROVER_TEST_S3_CHILD"      // set in the process that runs the suite
-)
+// cephChild is set in the process that runs the suite.
+const cephChild = "DROVER_TEST_S3_CHILD"
 
 // cephGaps are what Ceph 16.2 does not do, by the suite's tests, each with what an error of the test begins with.
 var cephGaps = []struct{ test, says string }{
@@ -59,9 +44,9 @@ var cephGaps = []struct{ test, says string }{
 // TestCeph runs the whole suite, as for a store that can do everything, in a process of its own, where failing is what
 // the gaps must do. An error that is no gap fails the test, and so does a gap that is none.
 func TestCeph(t *testing.T) {
-	c := openCeph(t)
+	g := cephtest.Open(t)
 	if os.Getenv(cephChild) != "" {
-		objecttest.Run(t, c.fixture)
+		objecttest.Run(t, func(t *testing.T) objecttest.Fixture { return cephFixture(t, g) })
 		return
 	}
 	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^TestCeph$")
@@ -112,72 +97,13 @@ func suiteErrors(out string) (all []suiteError) {
 	return all
 }
 
-// ceph is the gateway under test.
-type ceph struct {
-	url            string
-	access, secret string
-	other          string // a second user
-	stock          *s3.Client
-}
-
-func openCeph(t *testing.T) *ceph {
+func cephFixture(t *testing.T, g *cephtest.Gateway) objecttest.Fixture {
 	t.Helper()
-	c := &ceph{url: os.Getenv(cephURL), access: os.Getenv(cephAccess), secret: os.Getenv(cephSecret)}
-	if c.url == "" {
-		t.Skipf("%s is not set: start a gateway with tools/ceph-rgw.sh and set it to the gateway's URL", cephURL)
-	}
-	if c.access == "" {
-		c.access, c.secret = "test", "testtest"
-	}
-	c.other = "test-other"
-	c.stock = s3.New(s3.Options{
-		BaseEndpoint: aws.String(c.url), Region: "default", UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(c.access, c.secret, ""),
-	})
-	return c
-}
-
-func (c *ceph) open(t *testing.T, secret string) *httpwire.Client {
-	t.Helper()
-	w, err := httpwire.Open(httpwire.Options{
-		Endpoint: c.url, Region: "default",
-		Credentials: func(context.Context) (httpwire.Credentials, error) {
-			return httpwire.Credentials{AccessKey: c.access, SecretKey: secret}, nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.Close)
-	return w
-}
-
-var cephBuckets atomic.Int64
-
-// bucket makes a bucket whose name no other run has.
-func (c *ceph) bucket(t *testing.T) job.Bucket {
-	t.Helper()
-	name := fmt.Sprintf("t%d-%d-%d", time.Now().Unix(), os.Getpid(), cephBuckets.Add(1))
-	if _, err := c.stock.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
-		t.Fatal(err)
-	}
-	return job.Bucket(name)
-}
-
-func (c *ceph) fixture(t *testing.T) objecttest.Fixture {
-	t.Helper()
-	versioned := c.bucket(t)
-	if _, err := c.stock.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket:                  aws.String(string(versioned)),
-		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	}); err != nil {
-		t.Fatal(err)
-	}
 	return objecttest.Fixture{
-		Store: c.open(t, c.secret), Forged: c.open(t, "another secret"),
-		Bucket: c.bucket(t), Other: c.bucket(t), Versioned: versioned, Missing: "no-such-bucket",
-		Class: "STANDARD_IA", ACLs: true, Grantee: c.other,
+		Store: g.Wire(t, g.SecretKey), Forged: g.Wire(t, "another secret"),
+		Bucket: g.Bucket(t, false), Other: g.Bucket(t, false), Versioned: g.Bucket(t, true), Missing: "no-such-bucket",
+		Class: "STANDARD_IA", ACLs: true, Grantee: cephtest.Other,
 		// What it is not known to do is hoped for: see cephGaps.
-		Region: "default", Archive: "GLACIER", SSE: true, Conditions: true, NewTags: true,
+		Region: cephtest.Region, Archive: "GLACIER", SSE: true, Conditions: true, NewTags: true,
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/cephtest"
 	"github.com/drover-batch/drover/internal/object/httpwire"
 )
 
@@ -38,8 +39,8 @@ func places(t *testing.T) map[string]func(t *testing.T) place {
 		"embedded, cos": func(t *testing.T) place { return embedded(t, httpwire.COS) },
 	}
 	all["Ceph"] = func(t *testing.T) place {
-		c := openCeph(t)
-		return place{store: c.open(t, c.secret), bucket: c.bucket(t), noTags: true, noSSE: true, twice: true}
+		g := cephtest.Open(t)
+		return place{store: g.Wire(t, g.SecretKey), bucket: g.Bucket(t, false), noTags: true, noSSE: true, twice: true}
 	}
 	return all
 }

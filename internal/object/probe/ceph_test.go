@@ -1,22 +1,14 @@
 package probe_test
 
 import (
-	"cmp"
-	"context"
-	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
-	"github.com/aws/aws-sdk-go-v2/service/s3/types"
-	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp"
 
-	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/cephtest"
 	"github.com/drover-batch/drover/internal/object/httpwire"
 )
 
@@ -40,59 +32,23 @@ var (
 
 // TestCeph probes a server that nobody of this project wrote, and that is known to lie.
 func TestCeph(t *testing.T) {
-	endpoint := os.Getenv("DROVER_TEST_S3")
-	if endpoint == "" {
-		t.Skip("DROVER_TEST_S3 is not set: start a Ceph gateway and set it to the gateway's URL")
-	}
-	access := cmp.Or(os.Getenv("DROVER_TEST_S3_ACCESS_KEY"), "test")
-	secret := cmp.Or(os.Getenv("DROVER_TEST_S3_SECRET_KEY"), "testtest")
-	stock := s3.New(s3.Options{
-		BaseEndpoint: &endpoint, Region: "default", UsePathStyle: true,
-		Credentials: credentials.NewStaticCredentialsProvider(access, secret, ""),
-	})
-	c, err := httpwire.Open(httpwire.Options{
-		Endpoint: endpoint, Region: "default",
-		Credentials: func(context.Context) (httpwire.Credentials, error) {
-			return httpwire.Credentials{AccessKey: access, SecretKey: secret}, nil
-		},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	g := cephtest.Open(t)
+	c := g.Wire(t, g.SecretKey)
 	for _, v := range []struct {
 		name string
 		more []string
 	}{{"plain", cephPlain}, {"versioned", cephVersioned}} {
 		t.Run(v.name, func(t *testing.T) {
-			b := cephBucket(t, stock, v.name == "versioned")
+			b := g.Bucket(t, v.name == "versioned")
 			_, err := c.Put(t.Context(), object.PutRequest{Bucket: b, Key: foreign, Body: strings.NewReader("x"), Size: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := run(t, c, c, b, httpwire.S3)
 			want := slices.Sorted(slices.Values(append(v.more, cephOthers...)))
-			if diff := gocmp.Diff(want, slices.Sorted(slices.Values(others(r)))); diff != "" {
+			if diff := cmp.Diff(want, slices.Sorted(slices.Values(others(r)))); diff != "" {
 				t.Errorf("(-want +got):\n%s\n%+v", diff, r.Capabilities)
 			}
 		})
 	}
-}
-
-func cephBucket(t *testing.T, stock *s3.Client, versioned bool) job.Bucket {
-	t.Helper()
-	name := fmt.Sprintf("probe%d", time.Now().UnixNano())
-	if _, err := stock.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &name}); err != nil {
-		t.Fatal(err)
-	}
-	if !versioned {
-		return job.Bucket(name)
-	}
-	if _, err := stock.PutBucketVersioning(t.Context(), &s3.PutBucketVersioningInput{
-		Bucket:                  &name,
-		VersioningConfiguration: &types.VersioningConfiguration{Status: types.BucketVersioningStatusEnabled},
-	}); err != nil {
-		t.Fatal(err)
-	}
-	return job.Bucket(name)
 }
