@@ -130,13 +130,30 @@ func noSuchJob(id job.ID) error {
 
 // Job implements the api's Jobs.
 func (s *Service) Job(ctx context.Context, c job.Caller, id job.ID) (job.Job, error) {
-	if e, ok := s.e.ix.getOpen(id); ok {
+	if e, ok := s.open(ctx, id); ok {
 		if e.job.Spec.Account.UIN != c.Account.UIN {
 			return job.Job{}, noSuchJob(id)
 		}
 		return e.shown()
 	}
 	return s.finished(ctx, c, id)
+}
+
+// open gives an open job. One that another node has just made may not be in the index yet: the carrier is asked, so that
+// who created a job by way of one node finds it by way of any.
+func (s *Service) open(ctx context.Context, id job.ID) (entry, bool) {
+	e, ok := s.e.ix.getOpen(id)
+	if ok || s.e.o.Alone || s.e.ix.finished(id) {
+		return e, ok
+	}
+	if _, err := job.ParseID(string(id)); err != nil {
+		return entry{}, false
+	}
+	r, err := s.e.o.Carrier.Get(ctx, Jobs, jobKey(id))
+	if err != nil || s.e.ix.waitRev(ctx, Jobs, r.Rev) != nil {
+		return entry{}, false
+	}
+	return s.e.ix.getOpen(id)
 }
 
 func (s *Service) finished(ctx context.Context, c job.Caller, id job.ID) (job.Job, error) {
@@ -165,7 +182,7 @@ func (s *Service) finished(ctx context.Context, c job.Caller, id job.ID) (job.Jo
 // change changes what is wanted of a job, by compare-and-swap. said is the reason to answer with.
 func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said string, f func(j *jobRecord, shown job.Status) error) (job.Job, error) {
 	for {
-		e, ok := s.e.ix.getOpen(id)
+		e, ok := s.open(ctx, id)
 		if !ok || e.job.Spec.Account.UIN != c.Account.UIN {
 			j, err := s.finished(ctx, c, id)
 			if err != nil {
@@ -339,7 +356,7 @@ func (s *Service) SetTags(ctx context.Context, c job.Caller, id job.ID, tags []j
 // Watch implements the api's Jobs.
 func (s *Service) Watch(ctx context.Context, c job.Caller, id job.ID, f func(job.Job) error) error {
 	for {
-		e, open := s.e.ix.getOpen(id)
+		e, open := s.open(ctx, id)
 		j, err := s.Job(ctx, c, id)
 		if err != nil {
 			return err
