@@ -12,7 +12,7 @@ RACY  := /internal/(engine|access|object/httpwire|localstore)(/|$$)
 # In CI every test runs anew; elsewhere results of unchanged packages come from the cache.
 FRESH := $(if $(filter true,$(CI)),-count=1,)
 FUZZTIME ?= 10s
-SEEDS    ?= 20
+SEEDS    ?= 200
 AXES     ?=
 ROUNDS   ?= 3
 
@@ -46,8 +46,8 @@ e2e: ## whole-product scripts against the real binary
 soak: ## the long run: memory of the whole process with 100,000 rows on the embedded store
 	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
 
-chaos: ## the long run: kill -9 at random moments, SEEDS (20) seeds of 20,000 rows each
-	go test -count=1 -timeout 80m -run TestChaos -v ./e2e -chaos.seeds $(SEEDS)
+chaos: ## the long run: kill -9 at random moments and at every named place, SEEDS (200) seeds
+	go test -count=1 -timeout 80m -run 'TestChaos|TestCrashes' -v ./e2e -chaos.crashes $(SEEDS) -chaos.seeds $$(( ($(SEEDS) + 9) / 10 ))
 
 cluster: ## the long run: three nodes of the carrier as processes; kill, stop and restart them
 	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -tags cluster -v -run 'Cluster|Lost' ./internal/engine/carrier

@@ -24,6 +24,7 @@ import (
 var (
 	chaosSeeds = flag.Int("chaos.seeds", 1, "how many seeds TestChaos runs")
 	chaosSeed  = flag.Uint64("chaos.seed", 0, "the first seed; 0 = from the clock")
+	crashSeeds = flag.Int("chaos.crashes", 20, "how many seeds TestCrashes runs")
 )
 
 const chaosRows = 20_000

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
 	"github.com/drover-batch/drover/internal/object"
@@ -249,6 +250,7 @@ func (r *chunkRun) finish(i int, o job.Outcome) {
 		r.hand.add(e.Row, o, e.Key, r.line)
 		r.mu.Unlock()
 		r.w.e.o.Observe(r.jc.op.Name(), o.Status)
+		failpoint.Hit(failpoint.RowEnded)
 	}
 	r.w.mu.Lock()
 	if o.Status == "" {
@@ -270,8 +272,12 @@ func (r *chunkRun) handIn(ctx context.Context) error {
 	n := ResultName{Job: r.id, Phase: r.lease.Phase(), Chunk: r.lease.Chunk(), Attempt: r.name, Part: r.part}
 	r.part++
 	r.mu.Unlock()
+	failpoint.Hit(failpoint.ResultUnsent)
 	for {
 		err := r.w.e.o.Carrier.PublishResult(ctx, n, msg)
+		if err == nil {
+			failpoint.Hit(failpoint.ResultStored)
+		}
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
@@ -316,6 +322,7 @@ func (r *chunkRun) settle(ctx context.Context, leaving bool) {
 	switch {
 	case whole:
 		err = r.lease.Ack(ctx)
+		failpoint.Hit(failpoint.ChunkAcked)
 	case leaving:
 		err = r.lease.Nak(ctx, 0)
 	}

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
 	"github.com/drover-batch/drover/internal/report"
@@ -288,10 +289,12 @@ func (c *collector) commitOnce(ctx context.Context) error {
 		if err := c.store(ctx, intent); err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.IntentWritten)
 		var err error
 		if files, err = c.writeSegment(ctx, next); err != nil {
 			return err
 		}
+		failpoint.Hit(failpoint.FilesWritten)
 	}
 	c.mu.Lock()
 	done := checkpoint{
@@ -305,6 +308,7 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	if err := c.store(ctx, done); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.CheckpointWritten)
 	if err := c.spool.reset(); err != nil {
 		return err
 	}
@@ -313,7 +317,9 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	if c.seq == 0 {
 		return nil
 	}
-	return c.e.o.Carrier.PurgeResults(ctx, c.id, c.seq)
+	err := c.e.o.Carrier.PurgeResults(ctx, c.id, c.seq)
+	failpoint.Hit(failpoint.ResultsPurged)
+	return err
 }
 
 // store writes the checkpoint by compare-and-swap: one writer at a time gets through.
@@ -345,6 +351,7 @@ func (c *collector) writeSegment(ctx context.Context, n int64) ([]report.File, e
 		if err := c.sink.Put(ctx, name, body, p.size, report.ContentTypeCSV); err != nil {
 			return nil, fmt.Errorf("write report file %s: %w", name, err)
 		}
+		failpoint.Hit(failpoint.OneFileWritten)
 		files = append(files, report.File{Status: st, Name: name, Size: p.size, MD5: sum, Rows: p.rows})
 	}
 	name := fmt.Sprintf("%scommits/%08d.json", c.folder, n)

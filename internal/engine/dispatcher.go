@@ -7,6 +7,7 @@ import (
 	"sort"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/manifest"
 )
 
@@ -132,6 +133,7 @@ func (d *dispatcher) queue(ctx context.Context, c manifest.Chunk) error {
 	for {
 		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.epoch, fresh, c))
 		if err == nil || errors.Is(err, ErrQueued) {
+			failpoint.Hit(failpoint.ChunkQueued)
 			d.next = max(d.next, c.Number+1)
 			d.l.e.noteQueued()
 			return nil
@@ -159,6 +161,7 @@ func (d *dispatcher) passed(ctx context.Context, cut manifest.Cut) error {
 	if n.Chunk%cursorEvery != 0 {
 		return nil
 	}
+	failpoint.Hit(failpoint.CursorUnwritten)
 	if n.Offset > 0 {
 		d.cursor.Marks = append(d.cursor.Marks, mark{n.Chunk, n.Offset})
 		if len(d.cursor.Marks) > maxMarks {
@@ -173,6 +176,7 @@ func (d *dispatcher) saveCursor(ctx context.Context) error {
 	if _, err := d.l.e.o.Carrier.Put(ctx, Jobs, cursorKey(d.l.id), encode(d.cursor)); err != nil {
 		return fmt.Errorf("write cursor: %w", err)
 	}
+	failpoint.Hit(failpoint.CursorWritten)
 	return nil
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/report"
@@ -29,6 +30,7 @@ func (l *leader) ending(ctx context.Context) error {
 	if err := l.abortUploads(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.EndingFiles)
 	name, err := l.writeReport(ctx, files)
 	if err != nil {
 		if !l.giveUpReport(err) {
@@ -39,6 +41,7 @@ func (l *leader) ending(ctx context.Context) error {
 		}
 		l.log.Warn("no report was written", "err", err)
 	}
+	failpoint.Hit(failpoint.ReportWritten)
 	l.st.ReportManifest = name
 	return l.move(ctx, to, l.lastActor(), l.endReason(to))
 }
@@ -104,6 +107,7 @@ func (l *leader) writeReport(ctx context.Context, files []report.File) (string, 
 	if err := putBytes(ctx, sink, report.ChecksumName(folder), report.Checksum(body), report.ContentTypeText); err != nil {
 		return "", err
 	}
+	failpoint.Hit(failpoint.ChecksumThere)
 	name := report.ManifestName(folder)
 	return name, putBytes(ctx, sink, name, body, report.ContentTypeJSON)
 }
@@ -148,6 +152,7 @@ func (l *leader) retire(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("write finished job: %w", err)
 	}
+	failpoint.Hit(failpoint.DoneWritten)
 	if err := l.e.ix.waitRev(ctx, Done, rev); err != nil {
 		return err
 	}
@@ -170,6 +175,7 @@ func (l *leader) remove(ctx context.Context) error {
 		if err := c.Delete(ctx, Jobs, k); err != nil {
 			return fmt.Errorf("delete record %s: %w", k, err)
 		}
+		failpoint.Hit(failpoint.RecordRemoved)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
 	"github.com/drover-batch/drover/internal/object"
@@ -147,7 +148,11 @@ func (l *leader) take(ctx context.Context) error {
 	l.st.Epoch++
 	l.st.Leader = l.e.node
 	l.epoch, l.rev = l.st.Epoch, r.Rev
-	return l.save(ctx)
+	if err := l.save(ctx); err != nil {
+		return err
+	}
+	failpoint.Hit(failpoint.LeadTaken)
+	return nil
 }
 
 // look takes over what callers want by now; false when the job is gone.
@@ -198,6 +203,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st = from
 		return err
 	}
+	failpoint.Hit(failpoint.StateMoved)
 	l.log.Info("job moved", "from", from.Status, "to", to, "actor", actor, "reason", reason)
 	return nil
 }
@@ -286,6 +292,7 @@ func (l *leader) active(ctx context.Context) error {
 	if err := l.e.o.Carrier.Open(ctx, l.id); err != nil {
 		return fmt.Errorf("open queue: %w", err)
 	}
+	failpoint.Hit(failpoint.QueueOpened)
 	d, err := l.newDispatcher(ctx, l.coll)
 	if err != nil {
 		return err
@@ -398,6 +405,7 @@ func (l *leader) drain(ctx context.Context) error {
 		return fmt.Errorf("shut queue: %w", err)
 	}
 	shut := time.Now()
+	failpoint.Hit(failpoint.QueueShut)
 	// Every heartbeat written before the queue was shut is seen once this write of our own is.
 	rev, err := l.e.o.Carrier.Put(ctx, Live, "fence."+string(l.id), nil)
 	if err != nil {
@@ -420,9 +428,11 @@ func (l *leader) drain(ctx context.Context) error {
 	if err := l.collected(ctx); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.Drained)
 	if err := l.e.o.Carrier.Purge(ctx, l.id); err != nil {
 		return fmt.Errorf("empty queue: %w", err)
 	}
+	failpoint.Hit(failpoint.QueuePurged)
 	l.st.Progress = l.committed()
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
 	"github.com/drover-batch/drover/internal/object"
@@ -97,6 +98,7 @@ func (l *leader) prepare(ctx context.Context) error {
 		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
 		Progress: func(p *manifest.Plan) error {
 			_, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(p))
+			failpoint.Hit(failpoint.FileSurveyed)
 			return err
 		},
 	})
@@ -112,6 +114,7 @@ func (l *leader) prepare(ctx context.Context) error {
 	if _, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(plan)); err != nil {
 		return fmt.Errorf("write plan: %w", err)
 	}
+	failpoint.Hit(failpoint.PlanWritten)
 	l.plan = plan
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -43,6 +44,7 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	if err != nil {
 		return job.Job{}, err
 	}
+	failpoint.Hit(failpoint.TokenWritten)
 	j := jobRecord{ID: id, Created: s.e.o.Now().Truncate(time.Millisecond), Creator: c.Principal, Spec: rec, Priority: spec.Priority}
 	rev, err := s.e.o.Carrier.Create(ctx, Jobs, jobKey(id), encode(j))
 	if errors.Is(err, ErrExists) {
@@ -56,6 +58,7 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	if err != nil {
 		return job.Job{}, unavailable(err)
 	}
+	failpoint.Hit(failpoint.JobWritten)
 	if err := s.e.ix.waitRev(ctx, Jobs, rev); err != nil {
 		return job.Job{}, unavailable(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/operation"
@@ -39,13 +40,18 @@ func (u uploads) Load(ctx context.Context, row int64) (operation.Upload, bool, e
 
 // Save implements operation.Uploads.
 func (u uploads) Save(ctx context.Context, row int64, up operation.Upload) error {
+	failpoint.Hit(failpoint.UploadMade)
 	_, err := u.records.Put(ctx, Jobs, uploadKey(u.id, row), encode(up))
+	failpoint.Hit(failpoint.UploadSaved)
 	return err
 }
 
 // Remove implements operation.Uploads.
 func (u uploads) Remove(ctx context.Context, row int64) error {
-	return u.records.Delete(ctx, Jobs, uploadKey(u.id, row))
+	failpoint.Hit(failpoint.UploadJoined)
+	err := u.records.Delete(ctx, Jobs, uploadKey(u.id, row))
+	failpoint.Hit(failpoint.UploadForgotten)
+	return err
 }
 
 // applyUpload keeps count of the unfinished copies; x.mu is held.

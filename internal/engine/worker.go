@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/manifest"
 	"github.com/drover-batch/drover/internal/object"
@@ -168,6 +169,7 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 		if lease == nil {
 			continue
 		}
+		failpoint.Hit(failpoint.ChunkClaimed)
 		w.mu.Lock()
 		w.turn++
 		w.served[id] = w.turn

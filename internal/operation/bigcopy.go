@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 )
@@ -178,11 +179,13 @@ func (a *assembly) finish(ctx context.Context) (object.CopyResult, error) {
 				return err
 			}
 			p.ETag, err = a.part(within, a.name(), p.Number, int64(i)*a.up.PartSize, p.Size)
+			failpoint.Hit(failpoint.PartMade)
 			return err
 		})
 	}
 	err := group.Wait()
 	if err == nil {
+		failpoint.Hit(failpoint.UploadUnjoined)
 		var done object.CompleteResult
 		done, err = a.w.target.CompleteMultipart(ctx, object.CompleteRequest{Upload: a.name(), Parts: a.made})
 		if err == nil && done.ETag == "" {

@@ -35,11 +35,12 @@ var may = []struct {
 }{
 	{"*test", []string{"internal/..."}},
 	{"internal/job", nil},
+	{"internal/failpoint", nil},
 	{"internal/object", []string{"internal/job"}},
 	{"internal/object/httpwire", []string{"internal/object", "internal/job"}},
 	{"internal/object/probe", []string{"internal/object", "internal/job"}},
 	{"internal/object/nullstore", []string{"internal/object", "internal/job"}},
-	{"internal/operation", []string{"internal/object", "internal/job"}},
+	{"internal/operation", []string{"internal/object", "internal/failpoint", "internal/job"}},
 	{"internal/manifest", []string{"internal/job"}},
 	{"internal/report", []string{"internal/job"}},
 	{"internal/inventory", []string{"internal/job", "internal/object"}},
@@ -52,7 +53,7 @@ var may = []struct {
 	{"internal/api/xmltree", []string{"internal/job"}},
 	{"internal/api/...", []string{"internal/api", "internal/api/xmltree", "internal/access", "internal/operation", "internal/object", "internal/job"}},
 	{"internal/engine", []string{
-		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/job",
+		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/failpoint", "internal/job",
 	}},
 	{"internal/engine/carrier", []string{"internal/engine", "internal/job"}},
 	{"internal/console", []string{"internal/api", "internal/operation", "internal/manifest", "internal/object", "internal/job"}},
