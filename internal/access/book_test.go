@@ -92,9 +92,13 @@ func openBook(t *testing.T, kv KV) *Book {
 	b, err := NewBook(BookOptions{
 		KV: kv, Sealer: s,
 		Principals: []Principal{{AccessKey: "root", SecretKey: "s", Account: owner, Policy: FullAccess()}},
-		Roles: []Role{{Account: owner, Name: "lender", Policy: FullAccess(), Credentials: map[job.Region]Provider{
-			AnyRegion: func(context.Context) (Keys, error) { return Keys{AccessKey: "lent", SecretKey: "x"}, nil },
-		}}},
+		Roles: []Role{{
+			Account: owner, Name: "lender", Credentials: map[job.Region]Provider{
+				AnyRegion: func(context.Context) (Keys, error) { return Keys{AccessKey: "lent", SecretKey: "x"}, nil },
+			},
+			Policy: mustPolicy(t, `{"version":"2.0","statement":[{"effect":"allow","action":"*","resource":"*"},
+				{"effect":"deny","action":"cos:*","resource":"qcs::cos:::vault/*"}]}`),
+		}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -268,6 +272,25 @@ func TestSealedTextsOpenOnlyWhereTheyBelong(t *testing.T) {
 	for _, key := range []string{"", "abc", sealKey + "00"} {
 		if _, err := NewSealer(key); err == nil {
 			t.Errorf("a key of %d characters is taken", len(key))
+		}
+	}
+}
+
+func TestARoleWithBorrowedKeysMayDoNoMoreThanItsLender(t *testing.T) {
+	t.Parallel()
+	m := NewAdmin(openBook(t, newMemory()), nil)
+	root := job.Caller{Account: owner, Principal: "root"}
+	for name, source := range map[string]Source{"own": {Keys: Keys{AccessKey: "ak", SecretKey: "s"}}, "borrowed": {From: "lender"}} {
+		r, err := m.CreateRole(t.Context(), root, Role{Name: name, Policy: FullAccess(), Sources: map[job.Region]Source{AnyRegion: source}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := r.Check(GetObject, Object(owner, "local", "photos", "k", "")); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		err = r.Check(GetObject, Object(owner, "local", "vault", "k", ""))
+		if (err != nil) != (name == "borrowed") || err != nil && !strings.Contains(err.Error(), "lends borrowed") {
+			t.Errorf("%s in the vault: %v", name, err)
 		}
 	}
 }

@@ -44,6 +44,8 @@ type Role struct {
 	// For what was made at run time: where its keys come from, by region, and since when it is there.
 	Sources map[job.Region]Source
 	Created time.Time
+
+	lender func(name string) (*Role, error) // finds the roles that Sources name; nil where there are none
 }
 
 // Source says where a role that was made at run time has the keys of a region from: a role of the config (From), or
@@ -68,9 +70,24 @@ func (r *Role) Provider(region job.Region) (Provider, bool) {
 	return p, ok
 }
 
-// Check is the policy's Check for what the role does.
+// Check is the policy's Check for what the role does. With borrowed keys it may do no more than the role that lends them:
+// else whoever may make roles could make of them what the configuration keeps from everybody.
 func (r *Role) Check(a Action, on Resource) error {
-	return r.Policy.Check("the role "+r.Name, a, on)
+	if err := r.Policy.Check("the role "+r.Name, a, on); err != nil {
+		return err
+	}
+	source, ok := r.Sources[on.region]
+	if !ok {
+		source = r.Sources[AnyRegion]
+	}
+	if source.From == "" {
+		return nil
+	}
+	from, err := r.lender(source.From)
+	if err != nil {
+		return err
+	}
+	return from.Policy.Check("the role "+from.Name+", which lends "+r.Name+" its credentials,", a, on)
 }
 
 // maxName is how long a role's name may be (AWS IAM; CAM allows 128).
@@ -80,7 +97,7 @@ const nameBytes = "+=,.@_-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqr
 
 // CheckName refuses a name that no role can have; its error is InvalidArgument.
 func CheckName(name string) error {
-	if name == "" || len(name) > maxName || strings.Trim(name, nameBytes) != "" {
+	if name == "" || len(name) > maxName || strings.Trim(name, nameBytes) != "" || strings.Trim(name, ".") == "" {
 		return job.FieldErrorf("name", "%s is no name of a role; use 1 to %d letters, digits and + = , . @ _ -.", job.Quote(name), maxName)
 	}
 	return nil

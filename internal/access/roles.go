@@ -49,6 +49,7 @@ func (b *Book) applyRole(e Entry) error {
 		Account: job.Account{UIN: rec.UIN, AppID: rec.AppID}, Name: rec.Name, Description: rec.Description, Policy: rec.Policy,
 		Created: rec.Created, Credentials: map[job.Region]Provider{}, Sources: map[job.Region]Source{},
 	}
+	r.lender = func(name string) (*Role, error) { return b.lender(r.Account, name) }
 	for region, s := range rec.Sources {
 		source, err := b.open(e.Key, region, s)
 		if err != nil {

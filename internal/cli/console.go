@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"slices"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -16,7 +15,7 @@ import (
 )
 
 // newConsole makes the console: principals sign in, and pass the roles that their policies let them.
-func (s *serving) newConsole(jobs api.Jobs, admin *access.Admin) (http.Handler, error) {
+func (s *serving) newConsole(jobs api.Jobs, admin *access.Admin) (*console.Console, error) {
 	regions := slices.Sorted(maps.Keys(s.o.regions))
 	return console.New(console.Options{
 		Jobs: jobs,

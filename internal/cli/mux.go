@@ -13,7 +13,6 @@ import (
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
-	"github.com/drover-batch/drover/internal/api/admin"
 	"github.com/drover-batch/drover/internal/api/coscontrol"
 	"github.com/drover-batch/drover/internal/api/rest"
 	"github.com/drover-batch/drover/internal/api/s3control"
@@ -25,8 +24,9 @@ import (
 type muxOptions struct {
 	jobs         api.Jobs
 	verifier     *access.Verifier
-	admin        *access.Admin // nil = no principals and roles at run time
-	region       job.Region    // default
+	access       *access.Admin
+	session      func(*http.Request) (api.Caller, bool, error) // who is signed in to the console
+	region       job.Region                                    // default
 	known        func(job.Region) bool
 	logger       *slog.Logger
 	metrics      *telemetry.Metrics
@@ -37,20 +37,16 @@ type muxOptions struct {
 
 // newMux puts all protocols behind one handler.
 func newMux(o muxOptions) http.Handler {
-	mux := http.NewServeMux()
-	xml := coscontrol.New(o.jobs, o.verifier, coscontrol.Options{DefaultRegion: o.region, Logger: o.logger})
-	mux.Handle("/jobs", xml)
-	mux.Handle("/jobs/", xml)
-	mux.Handle("/v20180820/", s3control.New(o.jobs, o.verifier, s3control.Options{
-		DefaultRegion: o.region, Known: o.known, Logger: o.logger,
-	}))
-	mux.Handle("/api/v1/", rest.New(o.jobs, o.verifier, rest.Options{DefaultRegion: o.region, Logger: o.logger}))
-	if o.admin != nil {
-		h := admin.New(o.admin, o.verifier, o.logger)
-		for _, path := range admin.Paths {
-			mux.Handle(path, h)
-		}
+	// The protocols have their paths as they were sent: ServeMux would send a client with // or .. in its path elsewhere,
+	// with a page of HTML and before its signature is looked at.
+	protocols := map[string]http.Handler{
+		apiCOS: coscontrol.New(o.jobs, o.verifier, coscontrol.Options{DefaultRegion: o.region, Logger: o.logger}),
+		apiS3:  s3control.New(o.jobs, o.verifier, s3control.Options{DefaultRegion: o.region, Known: o.known, Logger: o.logger}),
+		apiJSON: rest.New(o.jobs, o.verifier, rest.Options{
+			DefaultRegion: o.region, Logger: o.logger, Access: o.access, Session: o.session,
+		}),
 	}
+	mux := http.NewServeMux()
 	for pattern, h := range o.mount {
 		mux.Handle(pattern, h)
 	}
@@ -63,7 +59,13 @@ func newMux(o muxOptions) http.Handler {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	return observe(o.logger, o.metrics, mux)
+	return observe(o.logger, o.metrics, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := protocols[apiOf(r.URL.Path)]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
 }
 
 // guardMetrics lets in who has the token or, where there is none, who calls from this machine.
@@ -83,19 +85,28 @@ func guardMetrics(token string, h http.Handler) http.Handler {
 	})
 }
 
-// apiOf names the protocol of a path, for metrics and logs.
+// The protocols, as metrics name them.
+const (
+	apiCOS     = "cos"
+	apiS3      = "s3"
+	apiJSON    = "json"
+	apiConsole = "console"
+	apiOther   = "other"
+)
+
+// apiOf names the protocol of a path.
 func apiOf(path string) string {
 	switch {
 	case path == "/jobs" || strings.HasPrefix(path, "/jobs/"):
-		return "cos"
+		return apiCOS
 	case strings.HasPrefix(path, "/v20180820/"):
-		return "s3"
+		return apiS3
 	case strings.HasPrefix(path, "/api/v1/"):
-		return "json"
+		return apiJSON
 	case path == "/console" || strings.HasPrefix(path, "/console/"):
-		return "console"
+		return apiConsole
 	}
-	return "other"
+	return apiOther
 }
 
 // observe logs and counts each request, and turns a panic into an answer.
@@ -127,7 +138,7 @@ func observe(log *slog.Logger, m *telemetry.Metrics, next http.Handler) http.Han
 
 func logRequest(log *slog.Logger, r *http.Request, a *answer, took time.Duration) {
 	level := slog.LevelInfo
-	if apiOf(r.URL.Path) == "other" {
+	if apiOf(r.URL.Path) == apiOther {
 		level = slog.LevelDebug // probes and scrapes
 	}
 	attrs := []slog.Attr{

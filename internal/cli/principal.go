@@ -2,10 +2,8 @@ package cli
 
 import (
 	"context"
-	"net/http"
-	"net/url"
 
-	"github.com/drover-batch/drover/internal/api/admin"
+	"github.com/drover-batch/drover/client"
 )
 
 type principalCmd struct {
@@ -34,19 +32,19 @@ func (c *principalCreateCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	return c.show(ctx, sh, &c.serverFlags, "/principals", admin.Principal{Description: c.Description, Policy: policy})
-}
-
-// show sends a request whose answer holds a secret, and prints the pair of keys.
-func (o output) show(ctx context.Context, sh *shell, f *serverFlags, path string, in any) error {
-	server, err := f.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	var p admin.Principal
-	if err := server.ask(ctx, http.MethodPost, path, in, &p); err != nil {
-		return err
+	p, err := server.CreatePrincipal(ctx, client.NewPrincipal{Description: c.Description, Policy: policy})
+	if err != nil {
+		return server.explain(err)
 	}
+	return c.show(sh, p)
+}
+
+// show prints the pair of keys of an answer that holds a secret.
+func (o output) show(sh *shell, p client.Principal) error {
 	if o.json() {
 		return sh.json(p)
 	}
@@ -61,19 +59,19 @@ type principalListCmd struct {
 
 // Run lists principals.
 func (c *principalListCmd) Run(ctx context.Context, sh *shell) error {
-	server, err := c.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	var out admin.Principals
-	if err := server.ask(ctx, http.MethodGet, "/principals", nil, &out); err != nil {
-		return err
+	principals, err := server.Principals(ctx)
+	if err != nil {
+		return server.explain(err)
 	}
 	if c.json() {
-		return sh.json(out.Principals)
+		return sh.json(principals)
 	}
 	var rows [][]string
-	for _, p := range out.Principals {
+	for _, p := range principals {
 		state := "enabled"
 		if p.Disabled {
 			state = "disabled"
@@ -88,30 +86,34 @@ type principalArg struct {
 	AccessKey string `arg:"" help:"The access key."`
 }
 
-func (a *principalArg) path(verb string) string {
-	return "/principals/" + url.PathEscape(a.AccessKey) + "/" + verb
-}
-
-func (a *principalArg) post(ctx context.Context, sh *shell, verb string) error {
-	server, err := a.admin(sh)
+// call makes one of the client's calls on the principal.
+func (a *principalArg) call(sh *shell, f func(*client.Client, string) (client.Principal, error)) (client.Principal, error) {
+	server, err := a.connect(sh)
 	if err != nil {
-		return err
+		return client.Principal{}, err
 	}
-	return server.ask(ctx, http.MethodPost, a.path(verb), nil, nil)
+	p, err := f(server.Client, a.AccessKey)
+	return p, server.explain(err)
 }
 
 type principalDisableCmd struct{ principalArg }
 
 // Run disables the principal.
 func (c *principalDisableCmd) Run(ctx context.Context, sh *shell) error {
-	return c.post(ctx, sh, "disable")
+	_, err := c.call(sh, func(server *client.Client, key string) (client.Principal, error) {
+		return server.DisablePrincipal(ctx, key)
+	})
+	return err
 }
 
 type principalEnableCmd struct{ principalArg }
 
 // Run enables the principal.
 func (c *principalEnableCmd) Run(ctx context.Context, sh *shell) error {
-	return c.post(ctx, sh, "enable")
+	_, err := c.call(sh, func(server *client.Client, key string) (client.Principal, error) {
+		return server.EnablePrincipal(ctx, key)
+	})
+	return err
 }
 
 type principalRotateCmd struct {
@@ -121,5 +123,11 @@ type principalRotateCmd struct {
 
 // Run rotates the principal's secret.
 func (c *principalRotateCmd) Run(ctx context.Context, sh *shell) error {
-	return c.show(ctx, sh, &c.serverFlags, c.path("rotate"), nil)
+	p, err := c.call(sh, func(server *client.Client, key string) (client.Principal, error) {
+		return server.RotatePrincipal(ctx, key)
+	})
+	if err != nil {
+		return err
+	}
+	return c.show(sh, p)
 }

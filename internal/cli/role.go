@@ -1,13 +1,17 @@
 package cli
 
 import (
+	"bytes"
 	"context"
-	"net/http"
-	"net/url"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
 	"slices"
 	"strings"
 
-	"github.com/drover-batch/drover/internal/api/admin"
+	"github.com/drover-batch/drover/client"
+	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/config"
 )
 
@@ -16,6 +20,7 @@ type roleCmd struct {
 	List   roleListCmd   `cmd:"" help:"List the account's roles."`
 	Show   roleShowCmd   `cmd:"" help:"Show one role with its policy."`
 	Delete roleDeleteCmd `cmd:"" help:"Delete a role; its jobs' further calls are refused."`
+	Policy rolePolicyCmd `cmd:"" help:"Print the smallest policy with which a role can do a job."`
 }
 
 type roleCreateCmd struct {
@@ -45,7 +50,7 @@ func (c *roleCreateCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	k := admin.Credential{From: c.From, AccessKey: c.AccessKey}
+	k := client.Credential{From: c.From, AccessKey: c.AccessKey}
 	for _, f := range []struct {
 		reference string
 		to        *string
@@ -57,18 +62,17 @@ func (c *roleCreateCmd) Run(ctx context.Context, sh *shell) error {
 			return &problem{code: exitUsage, err: err}
 		}
 	}
-	server, err := c.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	var out admin.Role
-	err = server.ask(ctx, http.MethodPost, "/roles", admin.Role{
-		Name: c.Name, Description: c.Description, Policy: policy, Credentials: map[string]admin.Credential{c.Region: k},
-	}, &out)
+	made, err := server.CreateRole(ctx, client.NewRole{
+		Name: c.Name, Description: c.Description, Policy: policy, Credentials: map[string]client.Credential{c.Region: k},
+	})
 	if err != nil {
-		return err
+		return server.explain(err)
 	}
-	sh.printf("%s\n", out.ARN)
+	sh.printf("%s\n", made.ARN)
 	return nil
 }
 
@@ -79,19 +83,19 @@ type roleListCmd struct {
 
 // Run lists roles.
 func (c *roleListCmd) Run(ctx context.Context, sh *shell) error {
-	server, err := c.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	var out admin.Roles
-	if err := server.ask(ctx, http.MethodGet, "/roles", nil, &out); err != nil {
-		return err
+	roles, err := server.Roles(ctx)
+	if err != nil {
+		return server.explain(err)
 	}
 	if c.json() {
-		return sh.json(out.Roles)
+		return sh.json(roles)
 	}
 	var rows [][]string
-	for _, r := range out.Roles {
+	for _, r := range roles {
 		rows = append(rows, []string{r.Name, r.ARN, madeBy(r.FromConfig), sh.foreign(r.Description)})
 	}
 	return sh.table([]string{"NAME", "ARN", "FROM", "DESCRIPTION"}, rows)
@@ -109,8 +113,6 @@ type roleArg struct {
 	Name string `arg:"" help:"The role's name."`
 }
 
-func (a *roleArg) path() string { return "/roles/" + url.PathEscape(a.Name) }
-
 type roleShowCmd struct {
 	roleArg
 	output
@@ -118,13 +120,13 @@ type roleShowCmd struct {
 
 // Run shows a role.
 func (c *roleShowCmd) Run(ctx context.Context, sh *shell) error {
-	server, err := c.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	var r admin.Role
-	if err := server.ask(ctx, http.MethodGet, c.path(), nil, &r); err != nil {
-		return err
+	r, err := server.Role(ctx, c.Name)
+	if err != nil {
+		return server.explain(err)
 	}
 	if c.json() {
 		return sh.json(r)
@@ -149,9 +151,71 @@ type roleDeleteCmd struct{ roleArg }
 
 // Run deletes a role.
 func (c *roleDeleteCmd) Run(ctx context.Context, sh *shell) error {
-	server, err := c.admin(sh)
+	server, err := c.connect(sh)
 	if err != nil {
 		return err
 	}
-	return server.ask(ctx, http.MethodDelete, c.path(), nil, nil)
+	return server.explain(server.DeleteRole(ctx, c.Name))
+}
+
+type rolePolicyCmd struct {
+	serverFlags
+	Spec   string   `arg:"" placeholder:"FILE" help:"File with the job's definition as the JSON API takes it; - for stdin."`
+	Source []string `placeholder:"BUCKET" help:"Bucket that the manifest names; may be repeated. Default: any bucket of the region."`
+}
+
+// Help says what it is for.
+func (c *rolePolicyCmd) Help() string {
+	return `The policy is in CAM's grammar, for drover role create --policy. It lets a role read the manifest, do the operation on objects of
+the source buckets, and write and read the report; nothing else. The definition's token, description, priority and role do not
+count and may be left out.`
+}
+
+// Run prints the policy.
+func (c *rolePolicyCmd) Run(ctx context.Context, sh *shell) error {
+	text, err := readInput(sh, c.Spec)
+	if err != nil {
+		return err
+	}
+	l := client.LeastPolicy{SourceBuckets: c.Source}
+	if err := json.Unmarshal(text, &l.Spec); err != nil {
+		return &problem{code: exitUsage, err: fmt.Errorf("%s: %w", c.Spec, err)}
+	}
+	server, err := c.connect(sh)
+	if err != nil {
+		return err
+	}
+	policy, err := server.LeastPolicy(ctx, l)
+	if err != nil {
+		return server.explain(err)
+	}
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, policy, "", "  "); err != nil {
+		return err
+	}
+	sh.printf("%s\n", pretty.String())
+	return nil
+}
+
+func readInput(sh *shell, name string) ([]byte, error) {
+	if name == "-" {
+		return io.ReadAll(sh.Stdin)
+	}
+	return os.ReadFile(name)
+}
+
+// readPolicy reads --policy: full-access, or a file with the policy's JSON.
+func readPolicy(name string) (json.RawMessage, error) {
+	if name == "full-access" {
+		return json.RawMessage(access.FullAccess().String()), nil
+	}
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	p, err := access.ParsePolicy(b)
+	if err != nil {
+		return nil, &problem{code: exitUsage, err: fmt.Errorf("%s: %w", name, err)}
+	}
+	return json.RawMessage(p.String()), nil
 }

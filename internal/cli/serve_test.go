@@ -9,6 +9,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
+	"io"
 	"log/slog"
 	"math/big"
 	"net"
@@ -20,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
@@ -143,15 +146,26 @@ func TestOnePrincipalTooFastIsToldSoInEachProtocol(t *testing.T) {
 	p := access.Principal{AccessKey: "a", SecretKey: "s", Account: job.Account{UIN: "1", AppID: "2"}, Policy: access.FullAccess()}
 	l := &limiter{rate: 0.001, burst: 1, metrics: telemetry.New("test")}
 	s, _ := testMux(t, p, l.admit, "")
-	c := &adminClient{s.URL, "a", "s", http.DefaultClient}
-	if err := c.ask(t.Context(), "GET", "/jobs", nil, nil); err != nil {
+	list := func(secret string) error {
+		c, err := client.New(client.Options{Server: s.URL, AccessKey: "a", SecretKey: secret})
+		if err == nil {
+			_, err = c.Jobs(t.Context(), client.ListOptions{})
+		}
+		return err
+	}
+	if err := list("s"); err != nil {
 		t.Fatalf("the first request: %v", err)
 	}
-	if err := c.ask(t.Context(), "GET", "/jobs", nil, nil); err == nil || !strings.Contains(err.Error(), "(Throttled") {
+	codeOf := func(err error) string {
+		if e, ok := errors.AsType[*client.Error](err); ok {
+			return e.Code
+		}
+		return ""
+	}
+	if err := list("s"); codeOf(err) != "Throttled" {
 		t.Errorf("the second request: %v", err)
 	}
-	wrong := &adminClient{s.URL, "a", "another", http.DefaultClient}
-	if err := wrong.ask(t.Context(), "GET", "/jobs", nil, nil); err == nil || !strings.Contains(err.Error(), "BadSignature") {
+	if err := list("another"); codeOf(err) != "BadSignature" {
 		t.Errorf("a request with a wrong signature counts as the principal's: %v", err)
 	}
 }
@@ -221,6 +235,44 @@ func TestEveryJobsCallNeedsItsRight(t *testing.T) {
 	} {
 		if job.CodeOf(err) != job.AccessDenied || !strings.Contains(err.Error(), strings.TrimSpace(action)) {
 			t.Errorf("%s: %v", action, err)
+		}
+	}
+}
+
+// What ServeMux would redirect, with a page of HTML and before anybody looked at the signature, is each protocol's to
+// refuse.
+func TestPathsThatAreNotCleanAreRefusedByTheirProtocol(t *testing.T) {
+	t.Parallel()
+	p := access.Principal{AccessKey: "a", SecretKey: "s", Account: job.Account{UIN: "1", AppID: "2"}, Policy: access.FullAccess()}
+	s, _ := testMux(t, p, func(access.Principal) error { return nil }, "")
+	transport := &http.Transport{}
+	defer transport.CloseIdleConnections()
+	for path, want := range map[string]string{
+		"/jobs//x":                        "<Error><Code>AccessDenied</Code>",
+		"/jobs/../jobs/job-00001":         "<Error><Code>AccessDenied</Code>",
+		"/jobs/./job-00001":               "<Error><Code>AccessDenied</Code>",
+		"/v20180820//jobs":                "<ErrorResponse",
+		"/v20180820/jobs/../jobs":         "<ErrorResponse",
+		"/api/v1//jobs":                   `"code":"AccessDenied"`,
+		"/api/v1/jobs/x/../y":             `"code":"AccessDenied"`,
+		"/api/v1/principals/../jobs":      `"code":"AccessDenied"`,
+		"/api/v1/roles/a/../../jobs/a/..": `"code":"AccessDenied"`,
+	} {
+		for _, method := range []string{"GET", "POST", "DELETE"} {
+			r, err := http.NewRequestWithContext(t.Context(), method, s.URL, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.URL.Path, r.URL.Opaque = path, path
+			resp, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || resp.StatusCode != 403 || !strings.Contains(string(b), want) {
+				t.Errorf("%s %s: %s %s %v", method, path, resp.Status, b, err)
+			}
 		}
 	}
 }

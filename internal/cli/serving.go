@@ -9,6 +9,8 @@ import (
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/access/rolestore"
+	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/console"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
 	"github.com/drover-batch/drover/internal/job"
@@ -56,9 +58,10 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 		return s, err
 	}
 	verifier := access.NewVerifier(s.book, nil)
+	limit := func(access.Principal) error { return nil }
 	if o.rate > 0 {
-		l := &limiter{rate: o.rate, burst: o.burst, metrics: s.metrics}
-		verifier = verifier.Limited(l.admit)
+		limit = (&limiter{rate: o.rate, burst: o.burst, metrics: s.metrics}).admit
+		verifier = verifier.Limited(limit)
 	}
 	jobs := &guardedJobs{s.node.jobs, access.NewAuthorizer(s.book), o.region}
 	admin := access.NewAdmin(s.book, s.stores)
@@ -67,7 +70,7 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 		return s, err
 	}
 	s.server, err = startServer(ctx, serverOptions{listen: o.listen, certificate: o.certificate, logger: o.logger, handler: newMux(muxOptions{
-		jobs: jobs, verifier: verifier, admin: admin,
+		jobs: jobs, verifier: verifier, access: admin, session: s.session(pages, limit),
 		region: o.region, known: func(r job.Region) bool { _, ok := o.regions[r]; return ok }, logger: o.logger,
 		metrics: s.metrics, metricsToken: o.metricsToken, ready: s.node.ready,
 		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
@@ -100,6 +103,21 @@ func (s *serving) open(ctx context.Context, c *carrier.Carrier) (engine.Stores, 
 		Regions: s.o.regions, Default: s.o.region, Roles: s.book, Observe: s.metrics.Call,
 	})
 	return s.stores, err
+}
+
+// session finds who is signed in to the console; the limit is that of the signed requests.
+func (s *serving) session(pages *console.Console, limit func(access.Principal) error) func(*http.Request) (api.Caller, bool, error) {
+	return func(r *http.Request) (api.Caller, bool, error) {
+		c, ok := pages.Session(r)
+		if !ok {
+			return c, false, nil
+		}
+		p, ok := s.book.Principal(c.Principal)
+		if !ok { // disabled since
+			return api.Caller{}, false, nil
+		}
+		return c, true, limit(p)
+	}
 }
 
 // wait blocks until ctx ends, which is no error, or a part has stopped by itself.

@@ -63,8 +63,19 @@ type server struct {
 	pages    map[language]map[string]*template.Template
 }
 
-// New makes the handler of /console/ and what is below it. It starts nothing.
-func New(o Options) (http.Handler, error) {
+// Console is the handler of /console/ and what is below it.
+type Console struct {
+	http.Handler
+	sessions *sessions
+}
+
+// Session finds who has signed in with the browser that sent a request. Reading is no sign that a person is there.
+func (c *Console) Session(r *http.Request) (api.Caller, bool) {
+	return c.sessions.of(r, r.Method != http.MethodGet)
+}
+
+// New makes a Console. It starts nothing.
+func New(o Options) (*Console, error) {
 	if o.Jobs == nil || o.SignIn == nil || o.Roles == nil || o.Stores == nil {
 		return nil, errors.New("console: Jobs, SignIn, Roles and Stores must be given")
 	}
@@ -91,7 +102,7 @@ func New(o Options) (http.Handler, error) {
 		return nil, err
 	}
 	s := &server{o: o, sessions: newSessions(o.Now, o.Idle, o.Lifetime), throttle: newThrottle(o.Now), pages: pages}
-	return s.handler(), nil
+	return &Console{s.handler(), s.sessions}, nil
 }
 
 // route is one path of the console.

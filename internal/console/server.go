@@ -63,9 +63,7 @@ func (s *server) adapt(h handler, open bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := &call{w: w, Request: r, lang: languageOf(r), requestID: s.o.NewRequestID()}
 		w.Header().Set("X-Request-Id", c.requestID)
-		if cookie, err := r.Cookie(sessionCookie); err == nil {
-			c.caller, c.signedIn = s.sessions.find(cookie.Value, !c.poll())
-		}
+		c.caller, c.signedIn = s.sessions.of(r, !c.poll())
 		if !c.signedIn && !open {
 			s.askSignIn(c)
 			return

@@ -66,6 +66,16 @@ func (s *sessions) find(value string, touch bool) (api.Caller, bool) {
 	return v.caller, true
 }
 
+// of gives who is signed in with the browser that sent a request.
+func (s *sessions) of(r *http.Request, touch bool) (api.Caller, bool) {
+	for _, cookie := range r.CookiesNamed(sessionCookie) {
+		if c, ok := s.find(cookie.Value, touch); ok {
+			return c, true
+		}
+	}
+	return api.Caller{}, false
+}
+
 func (s *sessions) over(v session) bool {
 	now := s.now()
 	return now.Sub(v.used) >= s.idle || now.Sub(v.begun) >= s.lifetime
@@ -79,8 +89,12 @@ func (s *sessions) end(value string) {
 
 // setCookie sets a cookie that no script can read and no other site's form sends; maxAge < 0 takes it away.
 func (s *server) setCookie(c *call, name, value string, maxAge time.Duration) {
+	path := base
+	if name == sessionCookie {
+		path = "/" // the JSON API takes it too
+	}
 	cookie := &http.Cookie{
-		Name: name, Value: value, Path: base, MaxAge: int(maxAge / time.Second),
+		Name: name, Value: value, Path: path, MaxAge: int(maxAge / time.Second),
 		HttpOnly: true, SameSite: http.SameSiteLaxMode, Secure: s.o.SecureCookies || c.TLS != nil,
 	}
 	http.SetCookie(c.w, cookie)

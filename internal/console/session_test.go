@@ -45,7 +45,7 @@ func TestSigningInLeadsBackToThePageButToNoOtherSite(t *testing.T) {
 			t.Errorf("next %q leads to %q, want %q", next, got, want)
 		}
 		cookie := res.Header.Get("Set-Cookie")
-		for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/console"} {
+		for _, part := range []string{"HttpOnly", "SameSite=Lax", "Path=/;"} {
 			if !strings.Contains(cookie, part) {
 				t.Errorf("the cookie %q lacks %s", cookie, part)
 			}

@@ -4,11 +4,9 @@
 package coscontrol
 
 import (
-	"crypto/rand"
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
 	"strings"
 	"time"
 
@@ -37,7 +35,6 @@ type server struct {
 	verifier *access.Verifier
 	region   job.Region
 	log      *slog.Logger
-	newID    func() string
 	now      func() time.Time
 }
 
@@ -49,22 +46,16 @@ type call struct {
 	body   []byte
 }
 
-type handler func(w http.ResponseWriter, c call) error
+type handler = api.Handler[call]
 
 // New makes the handler of /jobs and what is below it.
 func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
-	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, log: o.Logger, newID: o.NewRequestID, now: o.Now}
-	if s.log == nil {
-		s.log = slog.Default()
-	}
-	if s.newID == nil {
-		s.newID = rand.Text
-	}
+	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, log: o.Logger, now: o.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}
-	mux := http.NewServeMux()
-	for pattern, h := range map[string]handler{
+	door := api.Door[call]{MaxBody: maxBody, NewID: o.NewRequestID, Begin: begin, Enter: s.authenticate, Render: s.renderError}
+	return door.Routes(map[string]handler{
 		"POST /jobs":               s.createJob,
 		"GET /jobs":                bodiless(s.listJobs),
 		"GET /jobs/{id}":           bodiless(s.describeJob),
@@ -75,19 +66,12 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 		"/jobs/{id}":               wrongMethod,
 		"/jobs/{id}/priority":      wrongMethod,
 		"/jobs/{id}/status":        wrongMethod,
-		"/":                        noSuchCall,
-	} {
-		mux.Handle(pattern, s.adapt(h))
-	}
-	noPath := s.adapt(noSuchCall)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would send a client with // or .. in its path elsewhere, where its signature is not good.
-		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
-			noPath.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	}, noSuchCall)
+}
+
+func begin(answer http.Header, id string) {
+	answer.Set("Server", "drover")
+	answer.Set("X-Cos-Request-Id", id)
 }
 
 // bodiless refuses a body where none belongs.
@@ -100,26 +84,9 @@ func bodiless(h handler) handler {
 	}
 }
 
-// adapt authenticates a request, calls its handler, and renders what either returns.
-func (s *server) adapt(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := s.newID()
-		w.Header().Set("Server", "drover")
-		w.Header().Set("X-Cos-Request-Id", id)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		c, err := s.authenticate(r)
-		if err == nil {
-			err = h(w, c)
-		}
-		if err != nil {
-			s.renderError(w, r, id, err)
-		}
-	})
-}
-
 // authenticate verifies the signature over the query and the body too, and that the Host and x-cos-appid name the signer's
 // own account.
-func (s *server) authenticate(r *http.Request) (call, error) {
+func (s *server) authenticate(r *http.Request, _ string) (call, error) {
 	p, err := s.verifier.QSign(r)
 	if err != nil {
 		return call{}, err

@@ -2,9 +2,9 @@ package coscontrol
 
 import (
 	"encoding/xml"
-	"log/slog"
 	"net/http"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -50,16 +50,11 @@ func (s *server) renderError(w http.ResponseWriter, r *http.Request, requestID s
 	if !ok {
 		a = answers[job.Internal]
 	}
-	message := job.MessageOf(err)
-	if message == "" {
-		message = "Internal error: try again, and give the request id " + requestID + " when you report it."
-	}
 	if a.status >= http.StatusInternalServerError {
-		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("requestID", requestID),
-			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("err", err))
+		api.LogFailure(s.log, r, requestID, err)
 	}
 	w.Header().Set("X-Cos-Trace-Id", requestID)
-	body := errorBody{Code: a.code, Message: message, Resource: r.Host + r.URL.Path, RequestID: requestID, TraceID: requestID}
+	body := errorBody{Code: a.code, Message: api.Sentence(err, requestID), Resource: r.Host + r.URL.Path, RequestID: requestID, TraceID: requestID}
 	if err := writeXML(w, a.status, body); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 	}

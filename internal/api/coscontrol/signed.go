@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"crypto/md5"
 	"encoding/base64"
-	"errors"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -42,12 +41,9 @@ func allSigned(r *http.Request) error {
 
 // readBody reads the whole body and holds it to its Content-MD5.
 func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return nil, job.Errorf(job.InvalidRequest, "The body is longer than %d bytes.", maxBody)
-	}
+	body, err := api.ReadBody(r)
 	if err != nil {
-		return nil, &job.Error{Code: job.InvalidRequest, Message: "The body did not arrive as a whole: send it again.", Err: err}
+		return nil, err
 	}
 	if len(body) == 0 {
 		return nil, nil

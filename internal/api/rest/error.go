@@ -3,10 +3,10 @@ package rest
 import (
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"net/http"
 
 	"github.com/drover-batch/drover/client"
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -48,13 +48,10 @@ func problem(requestID string, err error) client.Error {
 	}
 	p := client.Error{
 		Type: "about:blank", Title: http.StatusText(status), Status: status,
-		Code: string(code), Message: job.MessageOf(err), RequestID: requestID,
+		Code: string(code), Message: api.Sentence(err, requestID), RequestID: requestID,
 	}
 	if e, ok := errors.AsType[*job.Error](err); ok {
 		p.Field = e.Field
-	}
-	if p.Message == "" {
-		p.Message = "Internal error: try again, and give the request id " + requestID + " when you report it."
 	}
 	return p
 }
@@ -77,11 +74,9 @@ func (s *server) renderError(w http.ResponseWriter, r *http.Request, requestID s
 }
 
 func (s *server) logOurs(r *http.Request, p client.Error, err error) {
-	if p.Status < http.StatusInternalServerError || r.Context().Err() != nil {
-		return
+	if p.Status >= http.StatusInternalServerError {
+		api.LogFailure(s.log, r, p.RequestID, err)
 	}
-	s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("requestID", p.RequestID),
-		slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("err", err))
 }
 
 func writeJSON(w http.ResponseWriter, status int, v any) error {

@@ -69,7 +69,10 @@ type world struct {
 func setup(t *testing.T, heartbeat time.Duration) *world {
 	t.Helper()
 	w := &world{t: t, jobs: apitest.New(func() time.Time { return noon }), log: new(log)}
-	srv := httptest.NewServer(watched.watch(New(w.jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{
+	book := openBook(t)
+	srv := httptest.NewServer(watched.watch(New(w.jobs, access.NewVerifier(book, nil), Options{
+		Access:        access.NewAdmin(book, leastOf{}),
+		Session:       sessionOf,
 		DefaultRegion: "local",
 		Logger:        slog.New(slog.NewTextHandler(w.log, nil)),
 		NewRequestID:  func() string { return "request-id-1" },

@@ -98,6 +98,15 @@ func TestOpenAPIDescribesTheClientsTypes(t *testing.T) {
 		client.Reason{},
 		client.Priority{},
 		client.Error{},
+		client.NewRole{},
+		client.Role{},
+		client.Credential{},
+		client.NewPrincipal{},
+		client.Principal{},
+		client.Roles{},
+		client.Principals{},
+		client.LeastPolicy{},
+		client.Policy{},
 	} {
 		typ := reflect.TypeOf(v)
 		s, ok := d.Components.Schemas[typ.Name()]

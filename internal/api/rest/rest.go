@@ -1,18 +1,16 @@
 // Package rest speaks the JSON API at /api/v1 over the jobs service, for the command line, for scripts and for whoever
-// has no COS or S3 SDK at hand. Requests are signed with AWS Signature Version 4 (service s3). Its bodies are the types
-// of the client package; openapi.yaml describes them, and tests hold the two together.
+// has no COS or S3 SDK at hand; and principals and roles beside. Requests are signed with AWS Signature Version 4 (service
+// s3), or come from a browser that has signed in to the console. Its bodies are the types of the client package;
+// openapi.yaml describes them, and tests hold the two together.
 package rest
 
 import (
 	"bytes"
-	"crypto/rand"
 	_ "embed"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"path"
+	"net/url"
 	"slices"
 	"time"
 
@@ -37,14 +35,21 @@ type Options struct {
 	NewRequestID func() string
 	// Heartbeat is how often a silent stream of events gets a comment; default 15 s.
 	Heartbeat time.Duration
+	// Access keeps principals and roles; nil = this server has none to show or make.
+	Access *access.Admin
+	// Session finds who has signed in to the console with the browser that sent a request; ok = false when nobody has.
+	// It is asked where a request has no Authorization header; nil = signatures only.
+	Session func(*http.Request) (c api.Caller, ok bool, err error)
 }
 
 type server struct {
 	jobs      api.Jobs
 	verifier  *access.Verifier
+	access    *access.Admin
+	session   func(*http.Request) (api.Caller, bool, error)
+	sameSite  *http.CrossOriginProtection
 	region    job.Region
 	log       *slog.Logger
-	newID     func() string
 	heartbeat time.Duration
 }
 
@@ -56,7 +61,7 @@ type call struct {
 	requestID string
 }
 
-type handler func(w http.ResponseWriter, c call) error
+type handler = api.Handler[call]
 
 // route is one call of the API. A query parameter that it does not name is refused: it would have been meant.
 type route struct {
@@ -82,6 +87,16 @@ var routes = []route{
 	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},
 	{"GET", "/api/v1/jobs/{id}/report/files/{name}", nil, func(s *server) handler { return s.reportFile }},
 	{"GET", "/api/v1/jobs/{id}/events", nil, func(s *server) handler { return s.events }},
+	{"GET", "/api/v1/roles", nil, func(s *server) handler { return s.admin(s.listRoles) }},
+	{"POST", "/api/v1/roles", nil, func(s *server) handler { return s.admin(s.createRole) }},
+	{"GET", "/api/v1/roles/{name}", nil, func(s *server) handler { return s.admin(s.getRole) }},
+	{"DELETE", "/api/v1/roles/{name}", nil, func(s *server) handler { return s.admin(s.deleteRole) }},
+	{"POST", "/api/v1/policies/least", nil, func(s *server) handler { return s.admin(s.leastPolicy) }},
+	{"GET", "/api/v1/principals", nil, func(s *server) handler { return s.admin(s.listPrincipals) }},
+	{"POST", "/api/v1/principals", nil, func(s *server) handler { return s.admin(s.createPrincipal) }},
+	{"POST", "/api/v1/principals/{id}/disable", nil, func(s *server) handler { return s.admin(s.disable(true)) }},
+	{"POST", "/api/v1/principals/{id}/enable", nil, func(s *server) handler { return s.admin(s.disable(false)) }},
+	{"POST", "/api/v1/principals/{id}/rotate", nil, func(s *server) handler { return s.admin(s.rotate) }},
 }
 
 // openAPIPath is served to everybody: it holds nothing of anybody's.
@@ -89,39 +104,35 @@ const openAPIPath = "/api/v1/openapi.yaml"
 
 // New makes the handler of /api/v1 and what is below it.
 func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
-	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, log: o.Logger, newID: o.NewRequestID, heartbeat: o.Heartbeat}
-	if s.log == nil {
-		s.log = slog.Default()
-	}
-	if s.newID == nil {
-		s.newID = rand.Text
+	s := &server{
+		jobs: jobs, verifier: v, access: o.Access, session: o.Session, sameSite: http.NewCrossOriginProtection(),
+		region: o.DefaultRegion, log: o.Logger, heartbeat: o.Heartbeat,
 	}
 	if s.heartbeat <= 0 {
 		s.heartbeat = 15 * time.Second
 	}
-	mux := http.NewServeMux()
-	paths := make(map[string]bool)
+	all := make(map[string]handler)
 	for _, rt := range routes {
-		mux.Handle(rt.method+" "+rt.path, s.adapt(onlyQuery(rt.query, rt.handle(s))))
-		paths[rt.path] = true
+		all[rt.method+" "+rt.path] = onlyQuery(rt.query, rt.handle(s))
+		all[rt.path] = wrongMethod
 	}
-	for p := range paths {
-		mux.Handle(p, s.adapt(wrongMethod))
-	}
-	mux.Handle("/", s.adapt(noSuchPath))
-	mux.HandleFunc("GET "+openAPIPath, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/yaml")
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(openAPI))
-	})
-	noPath := s.adapt(noSuchPath)
+	all[openAPIPath] = wrongMethod
+	door := api.Door[call]{MaxBody: maxBody, NewID: o.NewRequestID, Begin: begin, Enter: s.authenticate, Render: s.renderError}
+	signed := door.Routes(all, noSuchPath)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// The mux would send a client with // or .. in its path elsewhere, with a page of HTML; nobody has signed that.
-		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
-			noPath.ServeHTTP(w, r)
+		if r.URL.Path == openAPIPath && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			w.Header().Set("Content-Type", "application/yaml")
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(openAPI))
 			return
 		}
-		mux.ServeHTTP(w, r)
+		signed.ServeHTTP(w, r)
 	})
+}
+
+func begin(answer http.Header, id string) {
+	answer.Set("X-Request-Id", id)
+	answer.Set("X-Content-Type-Options", "nosniff")
+	answer.Set("Cache-Control", "no-store") // an answer may hold a secret, and is anyhow of this moment
 }
 
 // onlyQuery refuses query parameters that are not named. The signature's check has seen that the query decodes.
@@ -136,35 +147,38 @@ func onlyQuery(names []string, h handler) handler {
 	}
 }
 
-// adapt reads the body, verifies the signature over it, calls the handler, and renders what any of them returns.
-func (s *server) adapt(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := s.newID()
-		w.Header().Set("X-Request-Id", id)
-		c, err := s.authenticate(w, r)
-		if err == nil {
-			c.requestID = id
-			err = h(w, c)
-		}
-		if err != nil {
-			s.renderError(w, r, id, err)
-		}
-	})
-}
-
-func (s *server) authenticate(w http.ResponseWriter, r *http.Request) (call, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return call{}, job.Errorf(job.InvalidRequest, "The body is longer than %d bytes.", maxBody)
-	}
+// authenticate reads the body, and verifies the signature over it or, where there is none, finds the console's session.
+func (s *server) authenticate(r *http.Request, id string) (call, error) {
+	body, err := api.ReadBody(r)
 	if err != nil {
-		return call{}, &job.Error{Code: job.InvalidRequest, Message: "The body did not arrive as a whole: send it again.", Err: err}
+		return call{}, err
+	}
+	if s.session != nil && len(r.Header.Values("Authorization")) == 0 {
+		caller, ok, err := s.session(r)
+		if err == nil && ok {
+			err = s.fromOurPages(r)
+		}
+		if ok || err != nil {
+			return call{Request: r, caller: caller, body: body, requestID: id}, err
+		}
 	}
 	p, err := s.verifier.SigV4(r, body)
 	if err != nil {
 		return call{}, err
 	}
-	return call{Request: r, caller: api.Caller{Account: p.Account, Principal: p.AccessKey}, body: body}, nil
+	return call{Request: r, caller: api.Caller{Account: p.Account, Principal: p.AccessKey}, body: body, requestID: id}, nil
+}
+
+// fromOurPages refuses what another site's page made a browser send: the browser adds the session's cookie by itself. A
+// query that does not decode is refused too, which for signed requests the signature's check does.
+func (s *server) fromOurPages(r *http.Request) error {
+	if err := s.sameSite.Check(r); err != nil {
+		return &job.Error{Code: job.AccessDenied, Message: "The request was sent by a page of another site. Sign it, or send it from the console's own pages.", Err: err}
+	}
+	if _, err := url.ParseQuery(r.URL.RawQuery); err != nil {
+		return job.Errorf(job.InvalidRequest, "The query of the request does not decode: percent-encode the names and values in it.")
+	}
+	return nil
 }
 
 func wrongMethod(_ http.ResponseWriter, c call) error {

@@ -3,9 +3,9 @@ package s3control
 import (
 	"encoding/xml"
 	"errors"
-	"log/slog"
 	"net/http"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -75,15 +75,10 @@ func (s *server) renderError(w http.ResponseWriter, r *http.Request, requestID s
 	if c, ok := errors.AsType[*coded](err); ok && a.status == http.StatusBadRequest {
 		a.code = c.code
 	}
-	message := job.MessageOf(err)
-	if message == "" {
-		message = "Internal error: try again, and give the request id " + requestID + " when you report it."
-	}
 	if a.status >= http.StatusInternalServerError {
-		s.log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("requestID", requestID),
-			slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Any("err", err))
+		api.LogFailure(s.log, r, requestID, err)
 	}
-	body := errorResponse{Error: errorBody{Code: a.code, Message: message}, RequestID: requestID, HostID: requestID}
+	body := errorResponse{Error: errorBody{Code: a.code, Message: api.Sentence(err, requestID)}, RequestID: requestID, HostID: requestID}
 	if err := writeXML(w, a.status, body); err != nil {
 		w.WriteHeader(http.StatusInternalServerError)
 	}

@@ -5,13 +5,9 @@
 package s3control
 
 import (
-	"crypto/rand"
-	"errors"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
-	"path"
 	"strings"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -20,7 +16,7 @@ import (
 )
 
 // maxBody bounds a request's body, in bytes. What a job keeps of it is bounded by maxEcho.
-const maxBody = 128 << 10
+const maxBody = 1 << 20
 
 // accountHeader names the account, on every call (AWS S3 API).
 const accountHeader = "X-Amz-Account-Id"
@@ -43,7 +39,6 @@ type server struct {
 	region   job.Region
 	known    func(job.Region) bool
 	log      *slog.Logger
-	newID    func() string
 }
 
 // call is one request of a principal, whose body was read and verified.
@@ -54,23 +49,17 @@ type call struct {
 	region job.Region
 }
 
-type handler func(w http.ResponseWriter, c call) error
+type handler = api.Handler[call]
 
 // New makes the handler of /v20180820/jobs and what is below it.
 func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
-	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, known: o.Known, log: o.Logger, newID: o.NewRequestID}
+	s := &server{jobs: jobs, verifier: v, region: o.DefaultRegion, known: o.Known, log: o.Logger}
 	if s.known == nil {
 		s.known = func(job.Region) bool { return false }
 	}
-	if s.log == nil {
-		s.log = slog.Default()
-	}
-	if s.newID == nil {
-		s.newID = rand.Text
-	}
-	mux := http.NewServeMux()
 	const jobPath = "/v20180820/jobs/{id}"
-	for pattern, h := range map[string]handler{
+	door := api.Door[call]{MaxBody: maxBody, NewID: o.NewRequestID, Begin: begin, Enter: s.authenticate, Render: s.renderError}
+	return door.Routes(map[string]handler{
 		"POST /v20180820/jobs":           s.createJob,
 		"GET /v20180820/jobs":            s.listJobs,
 		"GET " + jobPath:                 s.describeJob,
@@ -84,43 +73,19 @@ func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 		jobPath + "/priority":            wrongMethod,
 		jobPath + "/status":              wrongMethod,
 		jobPath + "/tagging":             wrongMethod,
-		"/":                              noSuchCall,
-	} {
-		mux.Handle(pattern, s.adapt(h))
-	}
-	// ServeMux would redirect a path with // or .. in it, unauthenticated, to one that was not signed.
-	unclean := s.adapt(noSuchCall)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if p := strings.TrimSuffix(r.URL.Path, "/"); p != "" && path.Clean(p) != p {
-			unclean.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	})
+	}, noSuchCall)
 }
 
-// adapt authenticates a request, calls its handler, and renders what either returns.
-func (s *server) adapt(h handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		id := s.newID()
-		w.Header().Set("Server", "drover")
-		// Clients tell of a failed call by these two headers, not by the body's elements.
-		w.Header().Set("X-Amz-Request-Id", id)
-		w.Header().Set("X-Amz-Id-2", id)
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		c, err := s.authenticate(r)
-		if err == nil {
-			err = h(w, c)
-		}
-		if err != nil {
-			s.renderError(w, r, id, err)
-		}
-	})
+// begin sets the two headers that clients tell of a failed call by; they look at no element of the body.
+func begin(answer http.Header, id string) {
+	answer.Set("Server", "drover")
+	answer.Set("X-Amz-Request-Id", id)
+	answer.Set("X-Amz-Id-2", id)
 }
 
 // authenticate reads the body, verifies the signature over both, and that the account named is the signer's own.
-func (s *server) authenticate(r *http.Request) (call, error) {
-	body, err := readBody(r)
+func (s *server) authenticate(r *http.Request, _ string) (call, error) {
+	body, err := api.ReadBody(r)
 	if err != nil {
 		return call{}, err
 	}
@@ -173,16 +138,4 @@ func noSuchCall(_ http.ResponseWriter, c call) error {
 	}
 	return job.Errorf(job.InvalidRequest,
 		"The path %s is not one of this API: use /v20180820/jobs, /v20180820/jobs/<id>, and /priority, /status or /tagging below it.", job.Quote(c.URL.Path))
-}
-
-// readBody reads the whole body; one that is too long is InvalidRequest.
-func readBody(r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(r.Body)
-	if _, tooLong := errors.AsType[*http.MaxBytesError](err); tooLong {
-		return nil, job.Errorf(job.InvalidRequest, "The body is longer than %d bytes.", maxBody)
-	}
-	if err != nil {
-		return nil, &job.Error{Code: job.InvalidRequest, Message: "The body did not arrive as a whole: send it again.", Err: err}
-	}
-	return body, nil
 }
