@@ -101,6 +101,8 @@ type Restore struct {
 	TrustInventory bool `json:"trustInventory,omitempty"`
 	// IntelligentTiering restores from the archive tiers of intelligent tiering.
 	IntelligentTiering bool `json:"intelligentTiering,omitempty"`
+	// Wait ends a task when its object can be read, in place of when the store took the request.
+	Wait bool `json:"wait,omitempty"`
 }
 
 // Delete deletes each object, or the version that its row names.
@@ -166,6 +168,8 @@ type Progress struct {
 	Succeeded int64       `json:"succeeded"`
 	Failed    int64       `json:"failed"`
 	ByCode    []CodeCount `json:"byCode,omitempty"` // failed tasks by error code, most first
+	// Requested is how many restorations have been asked for, in a job that waits until the objects can be read.
+	Requested int64 `json:"requested,omitempty"`
 	// ActiveSeconds is the time the job has spent in Active.
 	ActiveSeconds float64 `json:"activeSeconds"`
 	// Provisional is set while some of it waits to be committed.

@@ -30,6 +30,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"unique-keys":  uniqueKeys,
 	"until-status": untilStatus,
 	"until-done":   untilDone,
+	"until-reason": untilReason,
 	"interrupt":    interrupt,
 	"exit-code":    exitCode,
 	"bucket":       makeBucket,
@@ -191,6 +192,14 @@ func untilStatus(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: until-status JOB STATUS")
 	}
 	watchUntil(ts, args[0], args[1], func(j client.Job) bool { return j.Status == args[1] })
+}
+
+// until-reason JOB TEXT: waits until the job's status reason has the text in it.
+func untilReason(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: until-reason JOB TEXT")
+	}
+	watchUntil(ts, args[0], args[1], func(j client.Job) bool { return strings.Contains(j.StatusReason, args[1]) })
 }
 
 // until-done JOB N: waits until N tasks of the job have ended.

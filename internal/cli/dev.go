@@ -15,6 +15,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/access/rolestore"
+	"github.com/drover-batch/drover/internal/config"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object/httpwire"
@@ -107,6 +108,15 @@ type devOptions struct {
 	logger       *slog.Logger
 }
 
+// devLook looks at restorations about as often as the embedded store ends them.
+func devLook(delay time.Duration) config.Look {
+	if delay <= 0 {
+		delay = 5 * time.Second
+	}
+	first := min(max(delay/4, 100*time.Millisecond), 5*time.Minute)
+	return config.Look{First: config.Duration(first), Longest: config.Duration(max(first, min(delay, time.Hour)))}
+}
+
 // readyLine is what dev prints when it answers, and how demo finds itself.
 type readyLine struct {
 	API       string `json:"api"`
@@ -167,7 +177,7 @@ func startDev(ctx context.Context, o devOptions) (d *dev, err error) {
 	account := job.Account{UIN: devUIN, AppID: devAppID}
 	keys := access.Keys{AccessKey: o.accessKey, SecretKey: o.secretKey}
 	d.serving, err = startServing(ctx, servingOptions{
-		node: nodeOptions{dir: filepath.Join(o.data, "engine"), sync: true, concurrency: o.concurrency},
+		node: nodeOptions{dir: filepath.Join(o.data, "engine"), sync: true, concurrency: o.concurrency, look: devLook(o.restoreDelay)},
 		book: access.BookOptions{
 			Principals: []access.Principal{{AccessKey: o.accessKey, SecretKey: o.secretKey, Account: account, Policy: access.FullAccess()}},
 			Roles: []access.Role{{

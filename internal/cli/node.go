@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/config"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
 	"github.com/drover-batch/drover/internal/job"
@@ -28,6 +29,7 @@ type nodeOptions struct {
 	maxActive   int
 	chunkRows   int
 	drain       time.Duration
+	look        config.Look        // for restorations that are waited for
 	metrics     *telemetry.Metrics // nil = none
 }
 
@@ -66,6 +68,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	eo := engine.Options{
 		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
 		MaxActive: o.maxActive, ChunkRows: o.chunkRows, Drain: o.drain, Alone: true,
+		LookFirst: time.Duration(o.look.First), LookLongest: time.Duration(o.look.Longest), LookLimit: time.Duration(o.look.Limit),
 	}
 	if o.metrics != nil {
 		eo.Observe = o.metrics.Task

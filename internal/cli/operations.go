@@ -107,6 +107,7 @@ type restoreFlags struct {
 
 	TrustInventory     bool `help:"Fail, without a call, objects that the inventory lists in a class with nothing to restore. Inventories are days old."`
 	IntelligentTiering bool `help:"Restore from the archive tiers of intelligent tiering, for good: with no --days."`
+	Wait               bool `help:"End when the objects can be read, in place of when the store took the requests: for days, if need be."`
 }
 
 func (f *restoreFlags) operation() (operation.Operation, error) {
@@ -115,6 +116,7 @@ func (f *restoreFlags) operation() (operation.Operation, error) {
 	}
 	return valid(&operation.Restore{
 		Days: f.Days, Tier: f.Tier, TrustInventory: f.TrustInventory, IntelligentTiering: f.IntelligentTiering,
+		Wait: f.Wait,
 	})
 }
 

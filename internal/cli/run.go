@@ -11,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/rest"
+	"github.com/drover-batch/drover/internal/config"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -35,6 +37,7 @@ type runCopyCmd struct {
 
 type runRestoreCmd struct {
 	restoreFlags `group:"The operation:"`
+	Look         time.Duration `group:"The operation:" default:"5m" placeholder:"TIME" help:"With --wait: when to look at the objects first. The intervals double, up to an hour."`
 	runFlags
 }
 
@@ -55,6 +58,10 @@ func (c *runCopyCmd) Run(ctx context.Context, sh *shell) error {
 
 // Run does the job in the foreground.
 func (c *runRestoreCmd) Run(ctx context.Context, sh *shell) error {
+	if c.Look <= 0 {
+		return usagef("", "--look: %s is no time to wait", c.Look)
+	}
+	c.look = config.Look{First: config.Duration(c.Look), Longest: config.Duration(max(c.Look, time.Hour))}
 	return c.run(ctx, sh, c.restoreFlags.operation)
 }
 
@@ -99,7 +106,8 @@ type runFlags struct {
 	output
 	Concurrency int    `placeholder:"N" help:"Object calls in flight. Default: 64."`
 	State       string `placeholder:"DIR" help:"Folder of the job's state. Default: .drover/ and a hash of the arguments."`
-	Again       bool   `help:"Forget what was done before, and do the job anew."`
+	look        config.Look
+	Again       bool `help:"Forget what was done before, and do the job anew."`
 }
 
 // runCaller is whose jobs these are: the folder's, and nobody else's.
@@ -148,7 +156,7 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 func (f *runFlags) do(ctx context.Context, sh *shell, spec job.Spec, stores engine.Stores) (j job.Job, err error) {
 	limitMemory(sh, runMemory, f.Concurrency)
 	n, err := startNode(ctx, nodeOptions{
-		dir: f.State, stores: stores, concurrency: f.Concurrency, logger: slog.New(slog.DiscardHandler),
+		dir: f.State, stores: stores, concurrency: f.Concurrency, logger: slog.New(slog.DiscardHandler), look: f.look,
 	})
 	if err != nil {
 		return j, err

@@ -87,7 +87,7 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger) (*serv
 	return startServing(ctx, servingOptions{
 		node: nodeOptions{
 			dir: c.Engine.Dir, sync: c.Engine.Sync, concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive,
-			chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain),
+			chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain), look: c.Engine.Look,
 		},
 		book:    access.BookOptions{Principals: principals, Roles: roles, Sealer: sealer},
 		regions: f.Regions(), region: job.Region(c.DefaultRegion), rate: c.Limits.Rate, burst: c.Limits.Burst,

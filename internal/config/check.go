@@ -220,6 +220,9 @@ func (f *File) checkRest(p *problems) {
 			p.addf(f, key, "must be 1 to 1000000")
 		}
 	}
+	if l := c.Engine.Look; l.First <= 0 || l.Longest < l.First || l.Limit < l.First {
+		p.addf(f, "engine.look", "first must be above 0, longest and limit not below it")
+	}
 	if c.Limits.Rate < 0 || c.Limits.Burst < 0 || c.Limits.Rate > 0 && c.Limits.Burst == 0 {
 		p.addf(f, "limits", "rate must not be below 0, and burst must be at least 1")
 	}

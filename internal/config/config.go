@@ -79,7 +79,15 @@ type Engine struct {
 	Sync       bool   `yaml:"sync"`        // every write reaches the disk before it is answered; default true
 	MaxActive  int    `yaml:"max_active"`  // jobs of an account that are Active at a time; default 8
 	ChunkRows  int    `yaml:"chunk_rows"`  // rows that travel together; default 1000
+	Look       Look   `yaml:"look"`        // how jobs that wait for restorations look at objects
 	SecretsKey Secret `yaml:"secrets_key"` // 32 bytes in base64 or hexadecimal, for the secrets of principals and roles made at run time; default: none can be made
+}
+
+// Look says when jobs that wait for restorations look whether objects can be read.
+type Look struct {
+	First   Duration `yaml:"first"`   // how long after they were asked for; default 5m
+	Longest Duration `yaml:"longest"` // up to which the intervals double; default 1h
+	Limit   Duration `yaml:"limit"`   // what cannot be read after that has failed; default 168h
 }
 
 // Listen says where the API answers.
@@ -132,7 +140,10 @@ func (d Duration) MarshalYAML() (any, error) { return time.Duration(d).String(),
 // defaults is the configuration of an empty file.
 func defaults() *Config {
 	return &Config{
-		Engine: Engine{Sync: true, MaxActive: 8, ChunkRows: 1000},
+		Engine: Engine{
+			Sync: true, MaxActive: 8, ChunkRows: 1000,
+			Look: Look{First: Duration(5 * time.Minute), Longest: Duration(time.Hour), Limit: Duration(7 * 24 * time.Hour)},
+		},
 		Listen: Listen{Addr: "127.0.0.1:8600"},
 		Worker: Worker{Concurrency: 64, Drain: Duration(30 * time.Second)},
 		Limits: Limits{Rate: 1000, Burst: 2000},

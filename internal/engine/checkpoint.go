@@ -20,12 +20,28 @@ const (
 type checkpoint struct {
 	Mark      int64
 	Above     []byte // rows done above Mark, a roaring bitmap
+	Asked     *asked `json:",omitempty"`
 	Succeeded int64
 	Failed    int64
 	Codes     []job.CodeCount
 	Seq       uint64 // results up to here are in
 	Segments  []segment
 	Pending   *pending
+}
+
+// asked is which rows' calls were made, in a job with phases: those that failed are done by that.
+type asked struct {
+	Mark  int64
+	Above []byte
+}
+
+func (c *checkpoint) askedSet() (*doneSet, error) {
+	if c.Asked == nil {
+		d := newDoneSet()
+		return &d, nil
+	}
+	d, err := doneSetFrom(c.Asked.Mark, c.Asked.Above)
+	return &d, err
 }
 
 // segment is a committed run of results. Files that it does not name are not in the report.

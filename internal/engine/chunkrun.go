@@ -18,24 +18,25 @@ import (
 	"github.com/drover-batch/drover/internal/report"
 )
 
-// message is a chunk as it travels: who dispatched it, whether it never travelled before, and the chunk.
-func message(epoch uint64, fresh bool, c manifest.Chunk) []byte {
-	b := binary.AppendUvarint(nil, epoch)
-	if fresh {
-		b = append(b, 1)
-	} else {
-		b = append(b, 0)
-	}
-	return append(b, c.Encode()...)
+// What is known of a chunk as it is queued.
+const (
+	chunkAgain = byte(iota) // it may have travelled before
+	chunkFresh              // it never has
+	chunkLast               // in the second phase: what cannot be read now has failed
+)
+
+// message is a chunk as it travels: who dispatched it, what is known of it, and the chunk.
+func message(epoch uint64, kind byte, c manifest.Chunk) []byte {
+	return append(append(binary.AppendUvarint(nil, epoch), kind), c.Encode()...)
 }
 
-func readMessage(b []byte) (epoch uint64, fresh bool, c manifest.Chunk, err error) {
+func readMessage(b []byte) (epoch uint64, kind byte, c manifest.Chunk, err error) {
 	epoch, b, ok := readUvarint(b)
 	if !ok || len(b) == 0 {
-		return 0, false, c, errors.New("chunk message does not parse")
+		return 0, 0, c, errors.New("chunk message does not parse")
 	}
 	c, err = manifest.DecodeChunk(b[1:])
-	return epoch, b[0] == 1, c, err
+	return epoch, b[0], c, err
 }
 
 // chunkRun is a chunk being worked on. The fields down to until belong to w.mu, hand to mu.
@@ -57,8 +58,10 @@ type chunkRun struct {
 	runs    *atomic.Bool // of the job
 	entries []job.Entry
 	repeat  bool
-	halted  chan struct{} // closed when stopped is set: calls that wait for their store give up
-	ended   chan struct{} // signalled when nothing is in flight and nothing will start
+	// In the second phase of an awaited operation rows are looked at, and those that have not ended are left for later.
+	lastLook bool
+	halted   chan struct{} // closed when stopped is set: calls that wait for their store give up
+	ended    chan struct{} // signalled when nothing is in flight and nothing will start
 
 	mu   sync.Mutex
 	hand handin
@@ -134,7 +137,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	epoch, fresh, chunk, err := readMessage(r.lease.Data())
+	epoch, kind, chunk, err := readMessage(r.lease.Data())
 	if err != nil {
 		return err
 	}
@@ -146,7 +149,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 	if !ok {
 		return errors.New("the job is not open")
 	}
-	repeat := !fresh || r.lease.Attempt() > 1 || epoch != e.state.Epoch
+	repeat := kind != chunkFresh || r.lease.Attempt() > 1 || epoch != e.state.Epoch
 	in := func(int64) bool { return false }
 	if repeat {
 		if in, err = r.w.e.rowsIn(ctx, r.id, r.lease.Phase(), chunk.Number); err != nil {
@@ -163,6 +166,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 	w.mu.Lock()
 	r.jc, r.runs, r.entries, r.repeat, r.todo, r.until = jc, e.runs, entries, repeat, todo, r.lease.Until()
 	w.unstarted += len(todo) - w.e.o.ChunkRows
+	r.lastLook = kind == chunkLast
 	r.loaded = true
 	r.signalIfIdle()
 	w.cond.Broadcast()
@@ -189,6 +193,12 @@ func (r *chunkRun) loadFailed(ctx context.Context, err error) {
 // apply works on some rows.
 func (r *chunkRun) apply(ctx context.Context, rows []int) {
 	ctx = object.WithWait(ctx, r.halted)
+	if r.looks() {
+		for _, i := range rows {
+			r.finish(i, r.look(ctx, i))
+		}
+		return
+	}
 	if len(rows) == 1 {
 		r.finish(rows[0], r.applyOne(ctx, rows[0]))
 		return
@@ -196,6 +206,14 @@ func (r *chunkRun) apply(ctx context.Context, rows []int) {
 	for i, o := range r.applyAll(ctx, rows) {
 		r.finish(rows[i], o)
 	}
+}
+
+// looks reports whether rows are looked at and not worked on.
+func (r *chunkRun) looks() bool { return r.jc.awaited != nil && r.lease.Phase() == phaseLook }
+
+// ends reports whether a row's outcome is its end.
+func (r *chunkRun) ends(o job.Outcome) bool {
+	return r.jc.awaited == nil || r.looks() || o.Status == job.TaskFailed
 }
 
 // applyOne works on one row; a panic is that row's outcome.
@@ -244,16 +262,18 @@ func (r *chunkRun) finish(i int, o job.Outcome) {
 		failed := o.Status == job.TaskFailed
 		r.mu.Lock()
 		r.line = r.line[:0]
-		if r.jc.linesForOK || failed && r.jc.lines {
+		if r.ends(o) && (r.jc.linesForOK || failed && r.jc.lines) {
 			r.line = report.AppendRow(r.line, *e, o)
 		}
 		r.hand.add(e.Row, o, e.Key, r.line)
 		r.mu.Unlock()
-		r.w.e.o.Observe(r.jc.op.Name(), o.Status)
+		if r.ends(o) {
+			r.w.e.o.Observe(r.jc.op.Name(), o.Status)
+		}
 		failpoint.Hit(failpoint.RowEnded)
 	}
 	r.w.mu.Lock()
-	if o.Status == "" {
+	if o.Status == "" && !r.looks() {
 		r.gaveUp++
 	}
 	r.inFlight--
@@ -358,6 +378,9 @@ func (e *Engine) rowsIn(ctx context.Context, id job.ID, phase int, chunk int64) 
 		return nil, err
 	}
 	done, err := doneSetFrom(k.Mark, k.Above)
+	if phase == phaseCall && k.Asked != nil { // what failed there stands in both
+		done, err = doneSetFrom(k.Asked.Mark, k.Asked.Above)
+	}
 	if err != nil {
 		return nil, err
 	}

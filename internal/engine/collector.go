@@ -40,7 +40,8 @@ type collector struct {
 	epoch  uint64
 
 	mu    sync.Mutex
-	done  doneSet // committed and open rows
+	done  doneSet  // committed and open rows
+	asked *doneSet // rows whose calls were made, in a job with phases; else nil
 	tally tally
 
 	ckpt     checkpoint // as stored
@@ -56,7 +57,7 @@ type collector struct {
 	barriers chan *barrier
 	waiting  []*barrier
 	failing  chan job.Failure // at most one: the job cannot go on
-	stalled  atomic.Pointer[string]
+	stalled  atomic.Pointer[notice]
 }
 
 // barrier is answered once everything stored before it was asked has been taken (and committed, if asked).
@@ -97,6 +98,15 @@ func (l *leader) newCollector(ctx context.Context) (*collector, error) {
 	c.seq, c.replay, c.tally = c.ckpt.Seq, c.ckpt.Pending, newTally(c.ckpt)
 	if c.done, err = doneSetFrom(c.ckpt.Mark, c.ckpt.Above); err != nil {
 		return nil, err
+	}
+	op, err := l.made.Spec.operation()
+	if err != nil {
+		return nil, err
+	}
+	if awaited(op) != nil {
+		if c.asked, err = c.ckpt.askedSet(); err != nil {
+			return nil, err
+		}
 	}
 	if c.spool, err = newSpool(filepath.Join(l.e.o.Dir, "spool", string(l.id))); err != nil {
 		return nil, err
@@ -150,7 +160,7 @@ func (c *collector) absorb(r Result) error {
 	defer c.mu.Unlock()
 	var werr error
 	fatal, err := readHandin(r.Data, func(h handinRow) {
-		if h.Row >= c.plan.Rows || !c.done.add(h.Row) {
+		if h.Row >= c.plan.Rows || !c.ends(r.Name.Phase, h) {
 			return
 		}
 		c.tally.add(h)
@@ -170,13 +180,29 @@ func (c *collector) absorb(r Result) error {
 		c.fail(*fatal)
 	}
 	p := job.Progress{Succeeded: c.tally.succeeded, Failed: c.tally.failed}
-	if p.FailureRule() {
+	if c.failureRule(p) {
 		c.fail(job.Failure{
 			Code:   "TooManyFailedTasks",
 			Reason: fmt.Sprintf("%d of %d tasks had failed, more than half: the job was ended. See the failed tasks in the report.", p.Failed, p.Done()),
 		})
 	}
 	return werr
+}
+
+// ends marks a handed-in row and reports whether it has ended by that, for the first time; c.mu is held.
+func (c *collector) ends(phase int, h handinRow) bool {
+	if c.asked != nil && phase == phaseCall && (!c.asked.add(h.Row) || !h.Failed) {
+		return false
+	}
+	return c.done.add(h.Row)
+}
+
+// failureRule applies the rule; rows that were asked for count as having gone well so far. c.mu is held.
+func (c *collector) failureRule(p job.Progress) bool {
+	if c.asked != nil {
+		p.Succeeded = max(p.Succeeded, c.asked.count()-p.Failed)
+	}
+	return p.FailureRule()
 }
 
 func (c *collector) fail(f job.Failure) {
@@ -260,17 +286,22 @@ func (c *collector) commit(ctx context.Context) error {
 	for {
 		err := c.commitOnce(ctx)
 		if err == nil {
-			c.stalled.Store(nil)
+			if c.stalled.Swap(nil) != nil {
+				c.e.ix.poke(c.id)
+			}
 			return nil
 		}
 		if ctx.Err() != nil || errors.Is(err, errLostLead) {
 			return err
 		}
-		why := fmt.Sprintf("Results cannot be committed; waiting. %v", err)
-		if c.stalled.Swap(&why) == nil {
+		why := notice{kind: waitsForReport, text: fmt.Sprintf("Results cannot be committed; waiting. %v", err), since: time.Now()}
+		if was := c.stalled.Load(); was != nil {
+			why.since = was.since
+		} else {
 			c.log.Warn("commit waits", "err", err)
-			c.e.ix.poke(c.id)
 		}
+		c.stalled.Store(&why)
+		c.e.ix.poke(c.id)
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -300,6 +331,9 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	done := checkpoint{
 		Mark: c.done.mark, Above: c.done.bytes(), Succeeded: c.tally.succeeded, Failed: c.tally.failed,
 		Codes: c.tally.counts(), Seq: c.seq, Segments: c.ckpt.Segments,
+	}
+	if c.asked != nil {
+		done.Asked = &asked{c.asked.mark, c.asked.bytes()}
 	}
 	c.mu.Unlock()
 	if len(files) > 0 {
@@ -380,19 +414,54 @@ func (c *collector) progress() job.Progress {
 	defer c.mu.Unlock()
 	p := c.tally.progress(true)
 	p.Total = c.plan.Rows
+	if c.asked != nil {
+		p.Requested = c.asked.count()
+	}
 	return p
 }
 
-// missing reports whether some of these rows have not been collected.
-func (c *collector) missing(first int64, n int) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return !c.done.hasAll(first, n)
+// rows is the set of rows that a phase is about; c.mu is held.
+func (c *collector) rows(phase int) *doneSet {
+	if c.asked != nil && phase == phaseCall {
+		return c.asked
+	}
+	return &c.done
 }
 
-// mark is the first row that has not been collected, and how many have been.
-func (c *collector) mark() (row, collected int64) {
+// phase is the one to be worked on.
+func (c *collector) phase() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.done.mark, c.tally.succeeded + c.tally.failed
+	if c.asked != nil && c.asked.mark >= c.plan.Rows {
+		return phaseLook
+	}
+	return phaseCall
+}
+
+// missing reports whether a phase lacks some of these rows.
+func (c *collector) missing(phase int, first int64, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return !c.rows(phase).hasAll(first, n)
+}
+
+// mark is the first row that a phase lacks.
+func (c *collector) mark(phase int) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rows(phase).mark
+}
+
+// ended reports whether every row has.
+func (c *collector) ended() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done.mark >= c.plan.Rows
+}
+
+// outOfOrder is how many bytes the rows take that ended before others in front of them.
+func (c *collector) outOfOrder() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.done.above.GetSizeInBytes()
 }

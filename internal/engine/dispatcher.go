@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sort"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/failpoint"
@@ -28,6 +30,13 @@ type dispatcher struct {
 	// cursorEvery chunks, so a former leader may have been up to two writes further.
 	fence int64
 	next  int64 // first chunk never queued by this leader
+	// notices is what the job waits for, if anything.
+	notices atomic.Pointer[notice]
+}
+
+func (d *dispatcher) notice(n *notice) {
+	d.notices.Store(n)
+	d.l.e.ix.poke(d.l.id)
 }
 
 func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, error) {
@@ -43,6 +52,9 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 			return nil, err
 		}
 		d.fence = d.cursor.Chunk + 2*cursorEvery
+		if d.cursor.Look != nil { // all chunks have
+			d.fence = math.MaxInt64
+		}
 	}
 	return d, nil
 }
@@ -50,26 +62,52 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 // run returns nil when every row is done.
 func (d *dispatcher) run(ctx context.Context) error {
 	for {
-		if err := d.pass(ctx); err != nil {
+		p := pass{phase: d.c.phase()}
+		if p.phase == phaseLook && !d.c.ended() {
+			var err error
+			if p.last, err = d.rounds(ctx); err != nil {
+				return err
+			}
+		}
+		if err := d.pass(ctx, &p); err != nil {
 			return err
 		}
 		if err := d.drained(ctx); err != nil {
 			return err
 		}
-		// Nothing waits or runs, and all that was handed in has been collected: what is missing now was lost.
-		if err := d.c.settle(ctx, false); err != nil {
+		// Nothing waits or runs, and all that was handed in has been collected: what a phase lacks now was lost.
+		// Days may pass between two looks: what ended is committed before.
+		if err := d.c.settle(ctx, p.phase == phaseLook); err != nil {
 			return err
 		}
-		if mark, _ := d.c.mark(); mark >= d.l.plan.Rows {
+		switch {
+		case d.c.ended():
 			return nil
+		case p.phase == phaseCall:
+			if d.next = 0; d.c.phase() == phaseCall {
+				d.l.log.Info("gap sweep: queueing again what was lost")
+				d.fence = math.MaxInt64 // all of it has travelled before
+			}
+		// A look that ended early goes on at once if the rows in front have ended meanwhile.
+		case !p.short || d.c.outOfOrder() > maxLooked/2:
+			if err := d.looked(ctx); err != nil {
+				return err
+			}
 		}
-		d.l.log.Info("gap sweep: queueing again what was lost")
 	}
 }
 
+// pass is one walk over the manifest.
+type pass struct {
+	phase int
+	last  bool // what cannot be read now has failed
+	short bool // it ended before the manifest's end
+	queue int  // chunks queued
+}
+
 // pass queues every chunk, from the first that has a row missing, that is neither done nor queued.
-func (d *dispatcher) pass(ctx context.Context) error {
-	mark, _ := d.c.mark()
+func (d *dispatcher) pass(ctx context.Context, p *pass) error {
+	mark := d.c.mark(p.phase)
 	if mark >= d.l.plan.Rows {
 		return nil
 	}
@@ -78,11 +116,15 @@ func (d *dispatcher) pass(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if d.c.missing(cut.Chunk.First, cut.Chunk.Rows) {
-			if err := d.pace(ctx); err != nil {
+		if d.c.missing(p.phase, cut.Chunk.First, cut.Chunk.Rows) {
+			if p.phase == phaseLook && d.c.outOfOrder() > maxLooked {
+				p.short = true
+				break
+			}
+			if err := d.pace(ctx, p); err != nil {
 				return err
 			}
-			if err := d.queue(ctx, cut.Chunk); err != nil {
+			if err := d.queue(ctx, p, cut.Chunk); err != nil {
 				return err
 			}
 		}
@@ -110,15 +152,20 @@ func (d *dispatcher) start(chunk int64) manifest.Cursor {
 }
 
 // pace waits until the queue and the uncollected results are short enough.
-func (d *dispatcher) pace(ctx context.Context) error {
+func (d *dispatcher) pace(ctx context.Context, p *pass) error {
+	if p.phase == phaseLook && p.queue > 0 && p.queue%resultsInFlight == 0 { // rows end out of order: nothing else tells
+		if err := d.c.settle(ctx, false); err != nil {
+			return err
+		}
+	}
 	for {
 		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
 		if err != nil && ctx.Err() == nil {
 			d.l.log.Warn("read queue state", "err", err)
 		}
-		mark, _ := d.c.mark()
-		behind := d.next - d.l.plan.ChunkOf(min(mark, d.l.plan.Rows-1))
-		if err == nil && st.Waiting < queueAhead && (behind < resultsInFlight || st.Waiting+st.Running == 0) {
+		behind := d.next - d.l.plan.ChunkOf(min(d.c.mark(p.phase), d.l.plan.Rows-1))
+		if err == nil && st.Waiting < queueAhead &&
+			(behind < resultsInFlight || p.phase == phaseLook || st.Waiting+st.Running == 0) {
 			return nil
 		}
 		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
@@ -128,20 +175,29 @@ func (d *dispatcher) pace(ctx context.Context) error {
 }
 
 // queue publishes a chunk; that it is queued already is as good.
-func (d *dispatcher) queue(ctx context.Context, c manifest.Chunk) error {
-	fresh := c.Number >= d.fence && c.Number >= d.next
+func (d *dispatcher) queue(ctx context.Context, p *pass, c manifest.Chunk) error {
+	kind := chunkAgain
+	switch {
+	case p.last:
+		kind = chunkLast
+	case p.phase == phaseCall && c.Number >= d.fence && c.Number >= d.next:
+		kind = chunkFresh
+	}
 	for {
-		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, 0, c.Number, message(d.l.epoch, fresh, c))
+		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, p.phase, c.Number, message(d.l.epoch, kind, c))
 		if err == nil || errors.Is(err, ErrQueued) {
 			failpoint.Hit(failpoint.ChunkQueued)
 			d.next = max(d.next, c.Number+1)
+			p.queue++
 			d.l.e.noteQueued()
 			return nil
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		fresh = false // it may have got there all the same
+		if kind == chunkFresh {
+			kind = chunkAgain // it may have got there all the same
+		}
 		if !errors.Is(err, ErrFull) {
 			d.l.log.Warn("queue chunk", "chunk", c.Number, "err", err)
 		}

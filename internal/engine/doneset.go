@@ -60,6 +60,9 @@ func (d *doneSet) hasAll(first int64, n int) bool {
 	return true
 }
 
+// count is how many rows are done.
+func (d *doneSet) count() int64 { return d.mark + int64(d.above.GetCardinality()) }
+
 func (d *doneSet) bytes() []byte {
 	d.above.RunOptimize()
 	b, err := d.above.ToBytes()

@@ -84,6 +84,9 @@ func (l *leader) finalFiles(ctx context.Context) ([]report.File, error) {
 		return nil, fmt.Errorf("the checkpoint has %d of %d rows", c.ckpt.Mark, l.plan.Rows)
 	}
 	l.st.Progress = job.Progress{Succeeded: c.ckpt.Succeeded, Failed: c.ckpt.Failed, ByCode: c.ckpt.Codes}
+	if c.asked != nil {
+		l.st.Progress.Requested = c.asked.count()
+	}
 	var files []report.File
 	for _, s := range c.ckpt.Segments {
 		files = append(files, s.Files...)

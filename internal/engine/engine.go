@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,9 @@ type Options struct {
 	Drain time.Duration
 	// LeaseTerm is the carrier's: after it nothing of a lost worker can be running. Default 15 s.
 	LeaseTerm time.Duration
+	// A job that waits until objects can be read looks at them LookFirst (default 5 min) after they were asked for, then
+	// in intervals that double up to LookLongest (1 h). What cannot be read after LookLimit (7 days) has failed.
+	LookFirst, LookLongest, LookLimit time.Duration
 	// Limits are where copies change their way. The zero value is that of stores' own limits.
 	Limits operation.Limits
 	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
@@ -86,6 +90,9 @@ func New(o Options) (*Engine, error) {
 	if o.LeaseTerm <= 0 {
 		o.LeaseTerm = 15 * time.Second
 	}
+	o.LookFirst = cmp.Or(o.LookFirst, 5*time.Minute)
+	o.LookLongest = max(o.LookFirst, cmp.Or(o.LookLongest, time.Hour))
+	o.LookLimit = cmp.Or(o.LookLimit, 7*24*time.Hour)
 	if o.Observe == nil {
 		o.Observe = func(string, job.TaskStatus) {}
 	}

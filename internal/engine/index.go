@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -197,7 +198,7 @@ func (x *index) runnable() []candidate {
 	defer x.mu.Unlock()
 	var out []candidate
 	for _, e := range x.open {
-		if e.runs.Load() {
+		if e.runs.Load() && !e.state.Waits.asleep() {
 			out = append(out, e.candidate())
 		}
 	}
@@ -213,7 +214,12 @@ func (x *index) reschedule(perAccount int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var cs []candidate
+	free := map[job.ID]bool{}
 	for _, e := range x.open {
+		if e.state.Status == job.Active && e.state.Waits.idle() && e.job.Cancel == nil && e.job.Pause == nil {
+			free[e.id] = true // it holds nobody's place
+			continue
+		}
 		switch e.state.Status {
 		case job.Ready, job.Active, job.Paused, job.Pausing:
 			if e.job.Cancel == nil && e.job.Pause == nil {
@@ -222,6 +228,7 @@ func (x *index) reschedule(perAccount int) {
 		}
 	}
 	ok := admit(cs, perAccount)
+	maps.Copy(ok, free)
 	for id, e := range x.open {
 		if e.admitted != ok[id] {
 			e.admitted = ok[id]

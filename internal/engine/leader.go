@@ -54,11 +54,12 @@ func (e *Engine) lead(ctx context.Context, id job.ID) {
 	l := &leader{e: e, id: id, log: e.log.With("job", string(id))}
 	defer l.stopCollector()
 	pause := time.Second
+	var since time.Time
 	for ctx.Err() == nil {
 		err := l.step(ctx)
 		switch {
 		case err == nil:
-			pause = time.Second
+			pause, since = time.Second, time.Time{}
 		case errors.Is(err, errFinished), ctx.Err() != nil:
 			return
 		case errors.Is(err, errLostLead), errors.Is(err, ErrConflict), errors.Is(err, ErrExists):
@@ -66,7 +67,10 @@ func (e *Engine) lead(ctx context.Context, id job.ID) {
 			return
 		default: // the carrier, a store or the disk: wait, say so, go on
 			l.log.Error("step of job", "status", l.st.Status, "err", err)
-			l.say(ctx, fmt.Sprintf("Waiting to try again: %v.", err))
+			if since.IsZero() {
+				since = time.Now()
+			}
+			l.wait(ctx, &notice{kind: waitsForStore, text: fmt.Sprintf("Waiting to try again: %v.", err), since: since})
 			l.stopCollector()
 			select {
 			case <-time.After(pause):
@@ -187,7 +191,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st.ActiveFor += now.Sub(l.st.Since)
 	}
 	l.st.Events = appendEvent(from.Events, job.Event{Time: now, From: l.st.Status, To: to, Actor: actor, Reason: reason})
-	l.st.Status, l.st.Since, l.st.Reason = to, now, job.CleanText(reason, 256)
+	l.st.Status, l.st.Since, l.st.Reason, l.st.Waits = to, now, job.CleanText(reason, 256), nil
 	switch to {
 	case job.Suspended:
 		l.st.Suspended, l.st.SuspendedCause = now, "Waiting for confirmation."
@@ -302,6 +306,8 @@ func (l *leader) active(ctx context.Context) error {
 	dispatched := make(chan error, 1)
 	go func() { dispatched <- d.run(dctx) }()
 	halt := func() { stop(); <-dispatched }
+	look := time.NewTicker(beatEvery) // a wait that has lasted
+	defer look.Stop()
 	for {
 		l.look()
 		switch {
@@ -316,11 +322,14 @@ func (l *leader) active(ctx context.Context) error {
 			l.st.SystemPaused = true
 			return l.move(ctx, job.Pausing, system, "Jobs of higher priority are to run first.")
 		}
-		if why := l.coll.stalled.Load(); why != nil {
-			l.say(ctx, *why)
+		n := l.coll.stalled.Load()
+		if n == nil {
+			n = d.notices.Load()
 		}
+		l.wait(ctx, n)
 		select {
 		case <-l.ent.changed:
+		case <-look.C:
 		case err := <-dispatched:
 			if err != nil {
 				return l.broken(ctx, err)
@@ -446,7 +455,7 @@ func (l *leader) collected(ctx context.Context) error {
 	for {
 		l.look()
 		if why := l.coll.stalled.Load(); why != nil {
-			l.say(ctx, *why)
+			l.say(ctx, why.text)
 		}
 		select {
 		case err := <-settled:

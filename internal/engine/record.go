@@ -58,6 +58,7 @@ type stateRecord struct {
 	Reason         string
 	SuspendedCause string
 	SystemPaused   bool
+	Waits          *waiting `json:",omitempty"` // of an Active job
 	Suspended      time.Time
 	Started        time.Time
 	Terminated     time.Time
@@ -81,6 +82,7 @@ type doneRecord struct {
 type cursorRecord struct {
 	Chunk int64
 	Marks []mark
+	Look  *round `json:",omitempty"` // in the second phase
 }
 
 type mark struct{ Chunk, Offset int64 }

@@ -51,7 +51,8 @@ type worker struct {
 type jobContext struct {
 	id         job.ID
 	op         operation.Operation
-	most       int // rows that the operation takes by one call
+	awaited    operation.Awaited // op's second phase, where it has one
+	most       int               // rows that the operation takes by one call
 	store      object.Store
 	task       operation.Task // all of a task but its entry
 	plan       *manifest.Plan
@@ -278,7 +279,7 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 		return nil, err
 	}
 	jc = &jobContext{
-		id: id, op: op, store: store, plan: &plan, lines: spec.Report.Enabled,
+		id: id, op: op, awaited: awaited(op), store: store, plan: &plan, lines: spec.Report.Enabled,
 		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks,
 	}
 	if jc.task, err = w.e.taskOf(ctx, id, spec); err != nil {

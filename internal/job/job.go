@@ -21,6 +21,8 @@ type Progress struct {
 	Succeeded int64
 	Failed    int64
 	ByCode    []CodeCount // failed tasks by error code, most first
+	// Requested is how many restorations have been asked for, in a job that waits until the objects can be read.
+	Requested int64
 	// ActiveFor is the time the job has spent in Active.
 	ActiveFor time.Duration
 	// Provisional is set while some of it waits to be committed.

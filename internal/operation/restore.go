@@ -35,6 +35,9 @@ type Restore struct {
 	// IntelligentTiering is for objects in the archive tiers of that class (AWS S3 API, RestoreObject): the request
 	// has no days, and the object stays readable. One job does these or the archive classes, not both.
 	IntelligentTiering bool
+	// Wait ends a task when its object can be read, in place of when the store took the request: the job looks again and
+	// again, for days.
+	Wait bool
 }
 
 // Name implements job.Operation.

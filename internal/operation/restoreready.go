@@ -9,6 +9,21 @@ import (
 	"github.com/drover-batch/drover/internal/object"
 )
 
+// Awaited is an operation whose tasks may end later than their calls: Apply's failures are final, and what it did well
+// has ended once Ready says so.
+type Awaited interface {
+	Operation
+	// Awaits reports whether that is asked for.
+	Awaits() bool
+	// Ready looks at an entry for which Apply succeeded. done is false when it is to be looked at again later.
+	Ready(ctx context.Context, s object.Reader, e job.Entry) (done bool, outcome job.Outcome)
+}
+
+var _ Awaited = (*Restore)(nil)
+
+// Awaits implements Awaited.
+func (r *Restore) Awaits() bool { return r.Wait }
+
 // Ready says whether an object that Apply asked to restore can be read now, by one HEAD. done is false while the
 // restoration runs, and when nothing was learnt: the store gave no answer that would hold, or ctx ended. When to look
 // again, and for how long, is the caller's. Otherwise the outcome is the task's end.

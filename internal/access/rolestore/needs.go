@@ -156,6 +156,9 @@ func operationNeeds(op job.Operation) (source, there []access.Action) {
 		return source, copyActions(len(op.NewTags) > 0, acl)
 	case *operation.Restore:
 		source = []access.Action{access.RestoreObject}
+		if op.Wait {
+			source = append(source, access.HeadObject)
+		}
 	case *operation.Delete:
 		source = []access.Action{access.DeleteObject}
 	case *operation.PutACL:

@@ -71,6 +71,7 @@ func toOperation(o client.Operation) (job.Operation, error) {
 		ops = append(ops, &operation.Restore{
 			Days: o.Restore.Days, Tier: o.Restore.Tier,
 			TrustInventory: o.Restore.TrustInventory, IntelligentTiering: o.Restore.IntelligentTiering,
+			Wait: o.Restore.Wait,
 		})
 	}
 	if o.Delete != nil {
@@ -163,6 +164,7 @@ func fromOperation(op job.Operation) client.Operation {
 	case *operation.Restore:
 		return client.Operation{Restore: &client.Restore{
 			Days: op.Days, Tier: op.Tier, TrustInventory: op.TrustInventory, IntelligentTiering: op.IntelligentTiering,
+			Wait: op.Wait,
 		}}
 	case *operation.Delete:
 		return client.Operation{Delete: &client.Delete{}}
@@ -229,6 +231,7 @@ func FromJob(j job.Job) client.Job {
 			Total:         j.Progress.Total,
 			Succeeded:     j.Progress.Succeeded,
 			Failed:        j.Progress.Failed,
+			Requested:     j.Progress.Requested,
 			ActiveSeconds: j.Progress.ActiveFor.Seconds(),
 			Provisional:   j.Progress.Provisional,
 			Rate:          j.Progress.Rate,

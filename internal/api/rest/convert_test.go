@@ -38,7 +38,7 @@ func drawOperation(t *rapid.T) job.Operation {
 	case 0:
 		return &operation.Delete{}
 	case 1:
-		return &operation.Restore{Days: rapid.Int().Draw(t, "days"), Tier: text.Draw(t, "tier")}
+		return &operation.Restore{Days: rapid.Int().Draw(t, "days"), Tier: text.Draw(t, "tier"), Wait: rapid.Bool().Draw(t, "wait")}
 	case 2:
 		return &operation.Tagging{Directive: directive.Draw(t, "directive"), Tags: drawTags(t, "tags")}
 	}
