@@ -11,9 +11,11 @@ import (
 
 // Bounds of what a checkpoint says of failures.
 const (
-	maxSamples = 20  // keys by error code
-	maxCodes   = 100 // error codes; further ones count under otherCode
-	otherCode  = "Other"
+	maxSamples = 20 // keys by error code
+	// maxSampleBytes bounds the keys of all codes together: a hundred codes with keys of 1,024 bytes would take 2 MB.
+	maxSampleBytes = 128 << 10
+	maxCodes       = 100 // error codes; further ones count under otherCode
+	otherCode      = "Other"
 )
 
 // checkpoint is the truth about a job's rows: a row is done if and only if it says so. The collector alone writes it.
@@ -25,6 +27,7 @@ type checkpoint struct {
 	Failed    int64
 	Codes     []job.CodeCount
 	Seq       uint64 // results up to here are in
+	Pages     int    // how many pages of earlier segments there are
 	Segments  []segment
 	Pending   *pending
 }
@@ -63,12 +66,16 @@ type pending struct {
 type tally struct {
 	succeeded, failed int64
 	codes             map[string]*job.CodeCount
+	sampled           int // bytes of all samples
 }
 
 func newTally(c checkpoint) tally {
 	t := tally{succeeded: c.Succeeded, failed: c.Failed, codes: map[string]*job.CodeCount{}}
 	for _, cc := range c.Codes {
 		cc.Samples = slices.Clone(cc.Samples)
+		for _, k := range cc.Samples {
+			t.sampled += len(k)
+		}
 		t.codes[cc.Code] = &cc
 	}
 	return t
@@ -92,7 +99,8 @@ func (t *tally) add(r handinRow) {
 		}
 	}
 	cc.Count++
-	if len(cc.Samples) < maxSamples {
+	if len(cc.Samples) < maxSamples && t.sampled+len(r.Key) <= maxSampleBytes {
+		t.sampled += len(r.Key)
 		cc.Samples = append(cc.Samples, job.Key(r.Key))
 	}
 }

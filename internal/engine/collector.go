@@ -146,7 +146,7 @@ func (c *collector) take(ctx context.Context, r Result) error {
 	if c.replay != nil && r.Seq == c.replay.To {
 		return c.endReplay(ctx)
 	}
-	if c.replay == nil && (c.spool.size() >= segmentBytes || time.Since(c.opened) >= c.interval) {
+	if c.replay == nil && (c.spool.size() >= c.e.o.segmentBytes || time.Since(c.opened) >= c.interval) {
 		if err := c.commit(ctx); err != nil {
 			return err
 		}
@@ -312,16 +312,19 @@ func (c *collector) commit(ctx context.Context) error {
 }
 
 func (c *collector) commitOnce(ctx context.Context) error {
-	next := int64(len(c.ckpt.Segments) + 1)
+	base, err := c.turnPage(ctx)
+	if err != nil {
+		return err
+	}
+	next := base.segmentCount(c.e.o.pageSegments) + 1
 	var files []report.File
 	if len(c.spool.parts) > 0 {
-		intent := c.ckpt
-		intent.Pending = &pending{Number: next, From: c.ckpt.Seq, To: c.seq, Count: c.count, Epoch: c.epoch}
+		intent := base
+		intent.Pending = &pending{Number: next, From: base.Seq, To: c.seq, Count: c.count, Epoch: c.epoch}
 		if err := c.store(ctx, intent); err != nil {
 			return err
 		}
 		failpoint.Hit(failpoint.IntentWritten)
-		var err error
 		if files, err = c.writeSegment(ctx, next); err != nil {
 			return err
 		}
@@ -330,7 +333,7 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	c.mu.Lock()
 	done := checkpoint{
 		Mark: c.done.mark, Above: c.done.bytes(), Succeeded: c.tally.succeeded, Failed: c.tally.failed,
-		Codes: c.tally.counts(), Seq: c.seq, Segments: c.ckpt.Segments,
+		Codes: c.tally.counts(), Seq: c.seq, Pages: base.Pages, Segments: base.Segments,
 	}
 	if c.asked != nil {
 		done.Asked = &asked{c.asked.mark, c.asked.bytes()}
@@ -351,7 +354,7 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	if c.seq == 0 {
 		return nil
 	}
-	err := c.e.o.Carrier.PurgeResults(ctx, c.id, c.seq)
+	err = c.e.o.Carrier.PurgeResults(ctx, c.id, c.seq)
 	failpoint.Hit(failpoint.ResultsPurged)
 	return err
 }

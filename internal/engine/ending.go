@@ -88,7 +88,11 @@ func (l *leader) finalFiles(ctx context.Context) ([]report.File, error) {
 		l.st.Progress.Requested = c.asked.count()
 	}
 	var files []report.File
-	for _, s := range c.ckpt.Segments {
+	segs, err := l.e.segments(ctx, l.id, c.ckpt)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range segs {
 		files = append(files, s.Files...)
 	}
 	return files, nil
@@ -173,6 +177,9 @@ func (l *leader) remove(ctx context.Context) error {
 	}
 	if err := c.PurgeResults(ctx, l.id, 0); err != nil {
 		return fmt.Errorf("empty results: %w", err)
+	}
+	if err := l.removePages(ctx); err != nil {
+		return err
 	}
 	for _, k := range []string{cursorKey(l.id), ckptKey(l.id), planKey(l.id), stateKey(l.id), jobKey(l.id)} {
 		if err := c.Delete(ctx, Jobs, k); err != nil {

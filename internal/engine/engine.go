@@ -47,6 +47,9 @@ type Options struct {
 	NoLead, NoWork bool
 	// Observe is told of every task's end: the operation's name and how it ended. Default: nobody is told.
 	Observe func(operation string, s job.TaskStatus)
+	// segmentBytes and pageSegments are made small by tests.
+	segmentBytes int64
+	pageSegments int
 	// Now is the clock of records and events. Default time.Now.
 	Now func() time.Time
 }
@@ -93,6 +96,9 @@ func New(o Options) (*Engine, error) {
 	o.LookFirst = cmp.Or(o.LookFirst, 5*time.Minute)
 	o.LookLongest = max(o.LookFirst, cmp.Or(o.LookLongest, time.Hour))
 	o.LookLimit = cmp.Or(o.LookLimit, 7*24*time.Hour)
+	if o.segmentBytes == 0 {
+		o.segmentBytes, o.pageSegments = segmentBytes, pageSegments
+	}
 	if o.Observe == nil {
 		o.Observe = func(string, job.TaskStatus) {}
 	}

@@ -42,3 +42,8 @@ func PutFinished(ctx context.Context, c Carrier, who job.Caller, i int, created 
 	_, err = c.Put(ctx, Done, doneKey(d.Job.ID), encode(d))
 	return err
 }
+
+// SmallSegments closes segments after so many bytes and moves so many of them into a page.
+func (o *Options) SmallSegments(bytes int64, perPage int) {
+	o.segmentBytes, o.pageSegments = bytes, perPage
+}

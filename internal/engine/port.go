@@ -22,7 +22,7 @@ type Bucket string
 
 // The stores of records.
 const (
-	// Jobs holds open jobs: job.<id>, state.<id>, plan.<id>, cursor.<id>, ckpt.<id>, mpu.<id>.<row>; and of all jobs
+	// Jobs holds open jobs: job.<id>, state.<id>, plan.<id>, cursor.<id>, ckpt.<id>, segs.<id>.<page>, mpu.<id>.<row>; and of all jobs
 	// tags.<id> and token.<account>.<hash>.
 	Jobs Bucket = "JOBS"
 	Done Bucket = "DONE" // finished jobs: done.<id>

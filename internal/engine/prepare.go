@@ -97,7 +97,10 @@ func (l *leader) prepare(ctx context.Context) error {
 	plan, err := manifest.Survey(ctx, opener{l.store}, s.Manifest, manifest.Options{
 		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
 		Progress: func(p *manifest.Plan) error {
-			_, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(p))
+			if !keptAt(len(p.Files)) {
+				return nil
+			}
+			err := l.keepPlan(ctx, p)
 			failpoint.Hit(failpoint.FileSurveyed)
 			return err
 		},
@@ -111,13 +114,34 @@ func (l *leader) prepare(ctx context.Context) error {
 	if err := l.checkBuckets(ctx, plan); err != nil {
 		return err
 	}
-	if _, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), encode(plan)); err != nil {
-		return fmt.Errorf("write plan: %w", err)
+	if err := l.keepPlan(ctx, plan); err != nil {
+		return err
 	}
 	failpoint.Hit(failpoint.PlanWritten)
 	l.plan = plan
 	return nil
 }
+
+// maxPlan bounds a plan's record, in bytes: what the carrier takes as one message, less some room. It is enough for some
+// 22,000 data files with names of a hundred bytes.
+const maxPlan = 7 << 20
+
+// keepPlan writes what is known of the manifest so far.
+func (l *leader) keepPlan(ctx context.Context, p *manifest.Plan) error {
+	b := encode(p)
+	if len(b) > maxPlan {
+		return failure("ManifestTooLarge", "The manifest has more data files than a job can have: its plan takes %d bytes with %d of them, the limit is %d. "+
+			"Split it into several manifests, or let the inventory write larger files.", len(b), len(p.Files), maxPlan)
+	}
+	if _, err := l.e.o.Carrier.Put(ctx, Jobs, planKey(l.id), b); err != nil {
+		return fmt.Errorf("write plan: %w", err)
+	}
+	return nil
+}
+
+// keptAt says after how many data files the plan so far is written: each at first, later after each further 64th part,
+// so that all that is written does not grow with the square of their number. A crash reads that part again.
+func keptAt(files int) bool { return files%max(1, files/64) == 0 }
 
 // checkReport proves that the report can be written, by writing the job's own record beside it.
 func (l *leader) checkReport(ctx context.Context) error {

@@ -32,7 +32,11 @@ func (s *Service) Work(ctx context.Context, c job.Caller, id job.ID) (job.Work, 
 		return w, unavailable(err)
 	}
 	w = job.Work{Chunks: plan.Chunks, ChunkRows: plan.ChunkRows, Waiting: queue.Waiting, Running: queue.Running, Pace: s.e.ix.paceOf(id)}
-	for _, seg := range ckpt.Segments {
+	segs, err := s.e.segments(ctx, id, ckpt)
+	if err != nil {
+		return w, unavailable(err)
+	}
+	for _, seg := range segs {
 		out := job.Segment{Number: seg.Number}
 		for _, f := range seg.Files {
 			out.Files = append(out.Files, job.SegmentFile{Name: path.Base(f.Name), Status: f.Status, Size: f.Size, Rows: f.Rows})

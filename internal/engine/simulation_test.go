@@ -35,10 +35,10 @@ var simulatedRows = flag.Int64("sim.rows", 50_000_000, "rows of TestFiftyMillion
 // copy, and forgets what is put.
 type simulated struct {
 	object.Store // a nullstore
-	rows  int64
-	once  sync.Once
-	first func()
-	calls atomic.Int64
+	rows         int64
+	once         sync.Once
+	first        func()
+	calls        atomic.Int64
 }
 
 const simulatedRow = "src,data/0000000000\n"

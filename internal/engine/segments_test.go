@@ -1,0 +1,77 @@
+package engine_test
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/drover-batch/drover/internal/engine"
+)
+
+// weighing remembers how large a job's checkpoint became, and which pages are there.
+type weighing struct {
+	engine.Carrier
+	mu    sync.Mutex
+	most  int
+	pages map[string]bool
+	high  int // pages at a time, at most
+}
+
+func (w *weighing) Update(ctx context.Context, b engine.Bucket, key string, v []byte, rev uint64) (uint64, error) {
+	if strings.HasPrefix(key, "ckpt.") {
+		w.mu.Lock()
+		w.most = max(w.most, len(v))
+		w.mu.Unlock()
+	}
+	return w.Carrier.Update(ctx, b, key, v, rev)
+}
+
+func (w *weighing) Put(ctx context.Context, b engine.Bucket, key string, v []byte) (uint64, error) {
+	if strings.HasPrefix(key, "segs.") {
+		w.mu.Lock()
+		w.pages[key] = true
+		w.high = max(w.high, len(w.pages))
+		w.mu.Unlock()
+	}
+	return w.Carrier.Put(ctx, b, key, v)
+}
+
+func (w *weighing) Delete(ctx context.Context, b engine.Bucket, key string) error {
+	w.mu.Lock()
+	delete(w.pages, key)
+	w.mu.Unlock()
+	return w.Carrier.Delete(ctx, b, key)
+}
+
+// With all segments in the checkpoint, a job of some ten billion rows came to the carrier's largest message and waited
+// there for good.
+func TestCheckpointDoesNotGrowWithTheSegments(t *testing.T) {
+	t.Parallel()
+	const rows = 9000
+	r := newRig(t, func(o *engine.Options) { o.SmallSegments(1, 8) }) // a segment for each hand-in
+	w := &weighing{pages: map[string]bool{}}
+	r.wrap = func(c engine.Carrier) engine.Carrier { w.Carrier = c; return w }
+	half := make(chan struct{})
+	after(r.store, rows/2, func() { close(half) })
+	s := r.start()
+	spec := r.spec(rows)
+	id := create(t, s, spec)
+	<-half
+	r.stop() // what comes after goes on with the pages of what was before
+	s = r.start()
+	wantWhole(t, spec, waitFor(t, s, id, final), rows)
+	r.stop()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	t.Logf("checkpoint at most %d bytes, %d pages", w.most, w.high)
+	if w.high < 8 {
+		t.Errorf("%d pages only: the test does not show what it is for", w.high)
+	}
+	if w.most > 8<<10 {
+		t.Errorf("the checkpoint took %d bytes with %d pages of 8 segments", w.most, w.high)
+	}
+	if len(w.pages) > 0 {
+		t.Errorf("pages are left behind: %v", w.pages)
+	}
+}
