@@ -30,6 +30,7 @@ type root struct {
 
 	Dev       devCmd       `cmd:"" help:"Run everything in one process: engine, API and an embedded object store."`
 	Serve     serveCmd     `cmd:"" help:"Run the server that a configuration file describes."`
+	Worker    workerCmd    `cmd:"" help:"Work on the jobs of a cluster that a configuration file names."`
 	Demo      demoCmd      `cmd:"" help:"See the whole product work once, on free ports, in a temporary folder."`
 	Run       runCmd       `cmd:"" help:"Do one job in the foreground, with no server."`
 	Job       jobCmd       `cmd:"" help:"Create, watch and steer the jobs of a server."`
@@ -37,6 +38,7 @@ type root struct {
 	Inventory inventoryCmd `cmd:"" help:"Make inventory reports."`
 	Role      roleCmd      `cmd:"" help:"Create, list, show and delete the roles of a server."`
 	Principal principalCmd `cmd:"" help:"Create, list, disable and rotate the access keys of a server."`
+	Engine    engineCmd    `cmd:"" help:"Look after the engine: its cluster, its keys, and moves between engines."`
 	Config    configCmd    `cmd:"" help:"Look into a configuration file."`
 	Doctor    doctorCmd    `cmd:"" help:"Find out by trying what an object store really does."`
 	Version   versionCmd   `cmd:"" help:"Show the version."`

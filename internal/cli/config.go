@@ -53,5 +53,8 @@ func (c *configCheckCmd) Run(ctx context.Context, sh *shell) error {
 	if err == nil && c.Secrets {
 		err = f.Verify(ctx)
 	}
+	if err == nil {
+		err = checkEnginePlace(f, c.Secrets)
+	}
 	return err
 }

@@ -50,6 +50,18 @@ func newMux(o muxOptions) http.Handler {
 	for pattern, h := range o.mount {
 		mux.Handle(pattern, h)
 	}
+	addHealth(mux, o)
+	return observe(o.logger, o.metrics, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if h := protocols[apiOf(r.URL.Path)]; h != nil {
+			h.ServeHTTP(w, r)
+			return
+		}
+		mux.ServeHTTP(w, r)
+	}))
+}
+
+// addHealth adds what probes and scrapes ask for.
+func addHealth(mux *http.ServeMux, o muxOptions) {
 	mux.Handle("GET /metrics", guardMetrics(o.metricsToken, o.metrics.Handler()))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, _ *http.Request) {
@@ -59,13 +71,6 @@ func newMux(o muxOptions) http.Handler {
 		}
 		_, _ = io.WriteString(w, "ok\n")
 	})
-	return observe(o.logger, o.metrics, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if h := protocols[apiOf(r.URL.Path)]; h != nil {
-			h.ServeHTTP(w, r)
-			return
-		}
-		mux.ServeHTTP(w, r)
-	}))
 }
 
 // guardMetrics lets in who has the token or, where there is none, who calls from this machine.

@@ -19,8 +19,11 @@ import (
 
 // nodeOptions say how to run an engine in this process.
 type nodeOptions struct {
-	dir    string // state; made when absent
-	sync   bool   // every write of the carrier reaches the disk before it is answered
+	dir    string       // state; made when absent
+	sync   bool         // every write of the carrier reaches the disk before it is answered
+	place  *enginePlace // where the carrier is; nil = in dir
+	noLead bool         // others lead the jobs
+	noWork bool         // others work on them
 	stores engine.Stores
 	// open makes the stores once the carrier is there, in place of stores.
 	open        func(context.Context, *carrier.Carrier) (engine.Stores, error)
@@ -35,6 +38,7 @@ type nodeOptions struct {
 
 // node is carrier and engine in this process: all of Drover but its entrances.
 type node struct {
+	name    string
 	jobs    api.Jobs
 	carrier *carrier.Carrier
 	stop    context.CancelFunc
@@ -56,7 +60,11 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err := os.MkdirAll(scratch, 0o700); err != nil {
 		return nil, fmt.Errorf("make the state folder: %w", err)
 	}
-	c, err := carrier.Open(ctx, carrier.Options{Dir: filepath.Join(o.dir, carrierDir), Sync: o.sync, Logger: o.logger})
+	place := o.place
+	if place == nil {
+		place = &enginePlace{folder: carrier.Options{Dir: filepath.Join(o.dir, carrierDir), Sync: o.sync, Logger: o.logger}}
+	}
+	c, err := place.open(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", o.dir, err)
 	}
@@ -65,9 +73,11 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 			return nil, errors.Join(err, c.Close())
 		}
 	}
+	name := nodeName(place)
 	eo := engine.Options{
 		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
-		MaxActive: o.maxActive, ChunkRows: o.chunkRows, Drain: o.drain, Alone: true,
+		MaxActive: o.maxActive, ChunkRows: o.chunkRows, Drain: o.drain, Alone: place.alone(),
+		Name: name, NoLead: o.noLead, NoWork: o.noWork,
 		LookFirst: time.Duration(o.look.First), LookLongest: time.Duration(o.look.Longest), LookLimit: time.Duration(o.look.Limit),
 	}
 	if o.metrics != nil {
@@ -77,7 +87,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	n := &node{jobs: e.Service(), carrier: c, ended: make(chan struct{})}
+	n := &node{name: name, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	life, die := context.WithCancelCause(context.WithoutCancel(ctx))
 	n.stop, n.life = stop, life
@@ -101,6 +111,18 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		err = ctx.Err()
 	}
 	return nil, errors.Join(err, n.close())
+}
+
+// nodeName is what people know this process by.
+func nodeName(p *enginePlace) string {
+	if p.folder.Cluster != nil {
+		return p.folder.Cluster.Node
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return name
 }
 
 // ready says whether jobs can be given to it.

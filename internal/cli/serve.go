@@ -33,7 +33,7 @@ func (c *serveCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return configError(err, c.Config)
 	}
-	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log))
+	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), false)
 	if err != nil {
 		return interruptedIsFine(err)
 	}
@@ -59,9 +59,20 @@ func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// startServe starts what the configuration says.
-func startServe(ctx context.Context, f *config.File, logger *slog.Logger) (*serving, error) {
+// startServe starts what the configuration says: a server, or a worker.
+func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker bool) (*serving, error) {
 	c := f.Effective
+	place, err := newEnginePlace(f, true, logger)
+	if err == nil {
+		err = place.check()
+	}
+	if err != nil {
+		return nil, err
+	}
+	listen := c.Listen.Addr
+	if worker && !f.Given("listen.addr") {
+		listen = ""
+	}
 	sealer, err := f.Sealer()
 	if err != nil {
 		return nil, err
@@ -86,11 +97,11 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger) (*serv
 	}
 	return startServing(ctx, servingOptions{
 		node: nodeOptions{
-			dir: c.Engine.Dir, sync: c.Engine.Sync, concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive,
-			chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain), look: c.Engine.Look,
+			dir: c.Engine.Dir, place: &place, noLead: !c.Engine.Lead, noWork: c.Worker.Off, look: c.Engine.Look,
+			concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive, chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain),
 		},
 		book:    access.BookOptions{Principals: principals, Roles: roles, Sealer: sealer},
 		regions: f.Regions(), region: job.Region(c.DefaultRegion), rate: c.Limits.Rate, burst: c.Limits.Burst,
-		listen: c.Listen.Addr, certificate: certificate, metricsToken: token, logger: logger,
+		worker: worker, listen: listen, certificate: certificate, metricsToken: token, logger: logger,
 	})
 }

@@ -25,7 +25,8 @@ type servingOptions struct {
 	region       job.Region // default
 	rate         float64    // requests a second of each principal; 0 = unbounded
 	burst        int
-	listen       string
+	worker       bool         // it answers nobody but probes
+	listen       string       // "" = nowhere, for a worker
 	certificate  *certificate // nil = plain HTTP
 	metricsToken string       // "" = /metrics on loopback only
 	logger       *slog.Logger
@@ -57,6 +58,9 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 	if s.node, err = startNode(ctx, n); err != nil {
 		return s, err
 	}
+	if o.worker {
+		return s, s.startProbed(ctx)
+	}
 	verifier := access.NewVerifier(s.book, nil)
 	limit := func(access.Principal) error { return nil }
 	if o.rate > 0 {
@@ -76,6 +80,20 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},
 	})})
 	return s, err
+}
+
+// startProbed serves a worker's health and metrics, where they are asked for.
+func (s *serving) startProbed(ctx context.Context) (err error) {
+	o := s.o
+	if o.listen == "" {
+		return nil
+	}
+	mux := http.NewServeMux()
+	addHealth(mux, muxOptions{metrics: s.metrics, metricsToken: o.metricsToken, ready: s.node.ready})
+	s.server, err = startServer(ctx, serverOptions{
+		listen: o.listen, certificate: o.certificate, logger: o.logger, handler: observe(o.logger, s.metrics, mux),
+	})
+	return err
 }
 
 // open makes the book and the stores once there is a carrier to keep records in.
@@ -122,12 +140,16 @@ func (s *serving) session(pages *console.Console, limit func(access.Principal) e
 
 // wait blocks until ctx ends, which is no error, or a part has stopped by itself.
 func (s *serving) wait(ctx context.Context) error {
+	var served chan struct{}
+	if s.server != nil {
+		served = s.server.ended
+	}
 	select {
 	case <-ctx.Done():
 		return nil
 	case <-s.node.ended:
 		return context.Cause(s.node.life)
-	case <-s.server.ended:
+	case <-served:
 		return s.server.err
 	case <-s.ended:
 		return fmt.Errorf("serve: %w", s.bookErr)

@@ -55,6 +55,7 @@ func (f *File) complete() error {
 	}
 	f.checkRoles(&p)
 	f.checkPrincipals(&p)
+	f.checkEngine(&p)
 	f.checkRest(&p)
 	return errors.Join(p...)
 }
@@ -209,10 +210,6 @@ func (f *File) checkPrincipals(p *problems) {
 
 func (f *File) checkRest(p *problems) {
 	c := f.Effective
-	if c.Engine.Dir == "" {
-		p.addf(f, "engine.dir", "is missing; name a folder on a local disk")
-	}
-	c.Engine.Dir = f.at.path(c.Engine.Dir)
 	for key, n := range map[string]int{
 		"engine.max_active": c.Engine.MaxActive, "engine.chunk_rows": c.Engine.ChunkRows, "worker.concurrency": c.Worker.Concurrency,
 	} {

@@ -73,23 +73,6 @@ type Principal struct {
 	Policy      yaml.Node `yaml:"policy"` // as a role's
 }
 
-// Engine sets the engine up.
-type Engine struct {
-	Dir        string `yaml:"dir"`         // its state, on a local disk; required
-	Sync       bool   `yaml:"sync"`        // every write reaches the disk before it is answered; default true
-	MaxActive  int    `yaml:"max_active"`  // jobs of an account that are Active at a time; default 8
-	ChunkRows  int    `yaml:"chunk_rows"`  // rows that travel together; default 1000
-	Look       Look   `yaml:"look"`        // how jobs that wait for restorations look at objects
-	SecretsKey Secret `yaml:"secrets_key"` // 32 bytes in base64 or hexadecimal, for the secrets of principals and roles made at run time; default: none can be made
-}
-
-// Look says when jobs that wait for restorations look whether objects can be read.
-type Look struct {
-	First   Duration `yaml:"first"`   // how long after they were asked for; default 5m
-	Longest Duration `yaml:"longest"` // up to which the intervals double; default 1h
-	Limit   Duration `yaml:"limit"`   // what cannot be read after that has failed; default 168h
-}
-
 // Listen says where the API answers.
 type Listen struct {
 	Addr         string `yaml:"addr"`          // default 127.0.0.1:8600
@@ -103,8 +86,9 @@ type TLS struct {
 	Key  string `yaml:"key"`
 }
 
-// Worker bounds the work of this process.
+// Worker bounds the work of this process. "worker: off" is short for off: true.
 type Worker struct {
+	Off         bool     `yaml:"off"`         // this process works on no objects, and leaves them to others; default false
 	Concurrency int      `yaml:"concurrency"` // object calls in flight; default 64
 	Drain       Duration `yaml:"drain"`       // what calls in flight get at the end; default 30s
 }
@@ -141,7 +125,7 @@ func (d Duration) MarshalYAML() (any, error) { return time.Duration(d).String(),
 func defaults() *Config {
 	return &Config{
 		Engine: Engine{
-			Sync: true, MaxActive: 8, ChunkRows: 1000,
+			Sync: true, Lead: true, MaxActive: 8, ChunkRows: 1000,
 			Look: Look{First: Duration(5 * time.Minute), Longest: Duration(time.Hour), Limit: Duration(7 * 24 * time.Hour)},
 		},
 		Listen: Listen{Addr: "127.0.0.1:8600"},

@@ -129,9 +129,8 @@ func (f *File) override() error {
 func (f *File) overrideIn(at string, v reflect.Value) error {
 	for i := range v.NumField() {
 		key, field := join(at, v.Type().Field(i).Tag.Get("yaml")), v.Field(i)
-		_, own := field.Addr().Interface().(yaml.Unmarshaler)
 		switch {
-		case field.Kind() == reflect.Struct && !own:
+		case field.Kind() == reflect.Struct:
 			if err := f.overrideIn(key, field); err != nil {
 				return err
 			}
@@ -154,6 +153,16 @@ func (f *File) overrideIn(at string, v reflect.Value) error {
 		f.overrides[key] = name
 	}
 	return nil
+}
+
+// fieldNames gives the keys of a section.
+func fieldNames(section any) []string {
+	t := reflect.TypeOf(section)
+	out := make([]string, t.NumField())
+	for i := range out {
+		out[i] = t.Field(i).Tag.Get("yaml")
+	}
+	return out
 }
 
 // Variable names the environment variable that overrides a key.
@@ -198,6 +207,9 @@ func (f *File) flatten(out *[]Setting, at string, n *yaml.Node) {
 		*out = append(*out, Setting{at, n.Value, f.source(at)})
 	}
 }
+
+// Given reports whether a key has its value from the file or the environment.
+func (f *File) Given(key string) bool { return f.source(key) != "default" }
 
 func (f *File) source(key string) string {
 	if name, ok := f.overrides[key]; ok {

@@ -163,7 +163,7 @@ type Living struct {
 type LiveNode struct {
 	ID, Name string
 	Started  time.Time
-	Leads    int // jobs
+	Leads    []job.ID
 }
 
 // LiveWorker is a process that works on chunks.
@@ -197,14 +197,15 @@ func eachRecord(ctx context.Context, c Records, b Bucket, f func(Record) error) 
 // ReadLiving asks a carrier who works on its jobs.
 func ReadLiving(ctx context.Context, c Records) (Living, error) {
 	var out Living
-	leads := map[string]int{}
+	leads := map[string][]job.ID{}
 	err := eachRecord(ctx, c, Jobs, func(r Record) error {
-		if !strings.HasPrefix(r.Key, stateKey("")) {
+		id, ok := strings.CutPrefix(r.Key, stateKey(""))
+		if !ok {
 			return nil
 		}
 		s, err := decode[stateRecord](r)
 		if err == nil && !s.Status.Final() {
-			leads[s.Leader]++
+			leads[s.Leader] = append(leads[s.Leader], job.ID(id))
 		}
 		return err
 	})

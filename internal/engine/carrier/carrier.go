@@ -96,14 +96,11 @@ func newCarrier(log *slog.Logger, ackWait time.Duration, replicas int) *Carrier 
 // of carrier or the cluster's settings are not safe. A node of a cluster waits, until ctx ends, for so many of the others
 // that they can agree. Close it.
 func Open(ctx context.Context, o Options) (*Carrier, error) {
-	if o.Dir == "" {
-		return nil, errors.New("open carrier: no folder given")
+	if err := o.Check(); err != nil {
+		return nil, err
 	}
 	replicas := 1
 	if o.Cluster != nil {
-		if err := o.Cluster.check(); err != nil {
-			return nil, err
-		}
 		replicas = clusterReplicas
 	}
 	c := newCarrier(o.Logger, o.AckWait, replicas)
@@ -122,6 +119,17 @@ func Open(ctx context.Context, o Options) (*Carrier, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
+}
+
+// Check refuses what Open would refuse without looking at folder or network.
+func (o Options) Check() error {
+	if o.Dir == "" {
+		return errors.New("open carrier: no folder given")
+	}
+	if o.Cluster != nil {
+		return o.Cluster.check()
+	}
+	return nil
 }
 
 func (c *Carrier) start(ctx context.Context, o Options) error {

@@ -45,7 +45,7 @@ type Cluster struct {
 
 // check refuses what cannot work or is not safe.
 func (cl *Cluster) check() error {
-	for _, n := range []struct{ field, value string }{{"Name", cl.Name}, {"Node", cl.Node}} {
+	for _, n := range []struct{ field, value string }{{"name", cl.Name}, {"node", cl.Node}} {
 		if !isToken(n.value) {
 			return job.Errorf(job.InvalidRequest, "engine.cluster: %s is %q; it must be 1–128 letters, digits, - or _.", n.field, n.value)
 		}
@@ -54,7 +54,7 @@ func (cl *Cluster) check() error {
 	slices.Sort(others)
 	others = slices.DeleteFunc(slices.Compact(others), func(r string) bool { return r == cl.Listen })
 	if len(others)+1 < clusterReplicas {
-		return job.Errorf(job.InvalidRequest, "engine.cluster: Routes names %d other nodes; a cluster has at least %d nodes, so that it outlives one.",
+		return job.Errorf(job.InvalidRequest, "engine.cluster: routes names %d other nodes; a cluster has at least %d nodes, so that it outlives one. Name the listen address of every node.",
 			len(others), clusterReplicas)
 	}
 	addresses := append([]string{cl.Listen}, others...)
@@ -68,11 +68,11 @@ func (cl *Cluster) check() error {
 		}
 		if !local && cl.TLS == nil {
 			return job.Errorf(job.InvalidRequest,
-				"engine.cluster: %q is not a loopback address, and no TLS is configured. Configure TLS, or use loopback addresses.", a)
+				"engine.cluster: %q is not a loopback address, and no TLS is configured. Set engine.tls (drover engine keys makes certificates), or use loopback addresses.", a)
 		}
 		if !local && a == cl.Client && len(cl.Users) == 0 {
 			return job.Errorf(job.InvalidRequest,
-				"engine.cluster: %q is not a loopback address, and no users are configured. Configure users with nkeys or passwords.", a)
+				"engine.cluster: %q is not a loopback address, and no users are configured. Name engine.cluster.users with nkeys or passwords (drover engine keys makes nkeys).", a)
 		}
 	}
 	if cl.TLS != nil && cl.TLS.ClientCAs == nil {

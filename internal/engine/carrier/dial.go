@@ -50,7 +50,7 @@ type DialOptions struct {
 // always). It fails with job.InvalidRequest when the connection would not be safe. It waits, until ctx ends, for a server
 // that can be reached and for the streams. Close it.
 func Dial(ctx context.Context, o DialOptions) (*Carrier, error) {
-	if err := o.check(); err != nil {
+	if err := o.Check(); err != nil {
 		return nil, err
 	}
 	c := newCarrier(o.Logger, o.AckWait, o.Replicas)
@@ -64,9 +64,10 @@ func Dial(ctx context.Context, o DialOptions) (*Carrier, error) {
 	return c, nil
 }
 
-func (o *DialOptions) check() error {
+// Check refuses what Dial would refuse without looking at files or network.
+func (o DialOptions) Check() error {
 	if len(o.URLs) == 0 {
-		return job.Errorf(job.InvalidRequest, "engine.url: no address is given. Name the client addresses of all nodes.")
+		return job.Errorf(job.InvalidRequest, "engine.url: no address is given. Name the client addresses of all nodes, as tls://a.example.net:4222,tls://b.example.net:4222.")
 	}
 	for _, a := range o.URLs {
 		host := a

@@ -227,6 +227,14 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 	ok(l.Ack(ctx))
 	_, err = worker.Put(ctx, engine.Live, "worker.w", []byte("beat"))
 	ok(err)
+	_, err = worker.Put(ctx, engine.Jobs, "mpu.a.1", []byte("upload"))
+	ok(err)
+	ok(worker.Delete(ctx, engine.Jobs, "mpu.a.1"))
+	for b, key := range map[engine.Bucket]string{engine.Jobs: "tags.a", engine.Done: "done.a", engine.Access: "role.a"} {
+		_, err = api.Put(ctx, b, key, []byte("v"))
+		ok(err)
+		ok(api.Delete(ctx, b, key))
+	}
 	for _, c := range []*Carrier{worker, api} {
 		if rec, err := c.Get(ctx, engine.Jobs, "job.a"); err != nil || rec.Rev != rev {
 			t.Errorf("get = %v, %v", rec, err)

@@ -2,6 +2,7 @@ package carrier
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -45,9 +46,12 @@ func (c *Carrier) Status(ctx context.Context) Status {
 	for _, b := range buckets {
 		all = append(all, c.records[b])
 	}
-	for _, s := range all {
-		st.Streams = append(st.Streams, statusOf(ctx, s))
+	st.Streams = make([]StreamStatus, len(all))
+	var asking sync.WaitGroup
+	for i, s := range all {
+		asking.Go(func() { st.Streams[i] = statusOf(ctx, s) })
 	}
+	asking.Wait()
 	return st
 }
 

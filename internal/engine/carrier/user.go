@@ -14,7 +14,7 @@ type Role string
 
 // The roles.
 const (
-	RoleAPI    Role = "api"    // reads all records, writes those that callers own: jobs and tokens
+	RoleAPI    Role = "api"    // reads all records, writes those that callers own: jobs, tags, tokens, principals and roles
 	RoleLeader Role = "leader" // everything, as a node itself
 	RoleWorker Role = "worker" // reads records, claims chunks, hands in results, tells that it lives
 )
@@ -80,12 +80,13 @@ func Permissions(r Role, inbox string) (publish, subscribe []string) {
 	publish = append(publish, onStream(streamResults, "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*")...)
 	publish = append(publish, onStream(streamWork, "$JS.API.STREAM.INFO.*", "$JS.API.CONSUMER.INFO.*.>")...)
 	if r == RoleAPI {
-		return append(publish, recordSubject(engine.Jobs, "job.>"), recordSubject(engine.Jobs, "token.>")), subscribe
+		return append(publish, recordSubject(engine.Jobs, "job.>"), recordSubject(engine.Jobs, "tags.>"),
+			recordSubject(engine.Jobs, "token.>"), recordSubject(engine.Done, "done.>"), recordSubject(engine.Access, ">")), subscribe
 	}
 	// An ack sees to it that its chunk is gone.
 	publish = append(publish, onStream(streamWork,
 		"$JS.API.CONSUMER.MSG.NEXT.*.>", "$JS.ACK.*.>", "$JS.API.STREAM.MSG.GET.*", "$JS.API.STREAM.MSG.DELETE.*")...)
-	return append(publish, "res.>", recordSubject(engine.Live, "worker.>")), subscribe
+	return append(publish, "res.>", recordSubject(engine.Live, "worker.>"), recordSubject(engine.Jobs, "mpu.>")), subscribe
 }
 
 // onStream puts a stream's name in the place of the first asterisk.

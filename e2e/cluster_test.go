@@ -1,0 +1,451 @@
+package e2e
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/drover-batch/drover/client"
+)
+
+const (
+	clusterNodes  = 3
+	clusterSecret = "cluster-admin-secret"
+)
+
+// process is a drover serve or a drover worker in the background.
+type process struct {
+	t     *testing.T
+	name  string
+	args  []string
+	cmd   *exec.Cmd
+	log   *os.File
+	ready map[string]string
+	lines chan string // the ready line; closed when the process has ended
+}
+
+// start starts it, and does not wait for its ready line.
+func (p *process) start() {
+	p.t.Helper()
+	var err error
+	if p.log, err = os.OpenFile(filepath.Join(p.t.ArtifactDir(), p.name+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
+		p.t.Fatal(err)
+	}
+	args := append([]string{binary}, p.args...)
+	p.cmd = exec.Command(args[0], args[1:]...)
+	p.cmd.Env = append(os.Environ(), "CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret")
+	p.cmd.Stderr = p.log
+	out, err := p.cmd.StdoutPipe()
+	if err == nil {
+		err = p.cmd.Start()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	lines := make(chan string, 1)
+	p.lines = lines
+	go func() {
+		defer close(lines)
+		if s := bufio.NewScanner(out); s.Scan() {
+			lines <- s.Text()
+		}
+		_, _ = out.Read(make([]byte, 1)) // until it has ended
+	}()
+}
+
+// await waits for the ready line.
+func (p *process) await() {
+	p.t.Helper()
+	select {
+	case line, ok := <-p.lines:
+		text, is := strings.CutPrefix(line, "ready ")
+		if !ok || !is {
+			p.t.Fatalf("%s: no ready line but %q\n%s", p.name, line, p.tail())
+		}
+		if err := json.Unmarshal([]byte(text), &p.ready); err != nil {
+			p.t.Fatal(err)
+		}
+	case <-time.After(2 * time.Minute):
+		p.t.Fatalf("%s: not ready after two minutes\n%s", p.name, p.tail())
+	}
+}
+
+// tail gives the end of its log.
+func (p *process) tail() []byte {
+	b, err := os.ReadFile(p.log.Name())
+	if err != nil {
+		return []byte(err.Error())
+	}
+	return b[max(0, len(b)-8000):]
+}
+
+// end ends it by a signal and gives what it ended with.
+func (p *process) end(s syscall.Signal) error {
+	if p.cmd == nil {
+		return nil
+	}
+	_ = p.cmd.Process.Signal(s)
+	err := p.cmd.Wait()
+	p.cmd = nil
+	return errorsJoinClose(err, p.log)
+}
+
+func errorsJoinClose(err error, f *os.File) error {
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// cluster is three nodes and some workers, each a process, over the store of a drover dev.
+type cluster struct {
+	t       *testing.T
+	dir     string
+	store   *server // of its drover dev the store alone is used
+	nodes   []*process
+	workers []*process
+	clients []string
+}
+
+// clusterOptions are how tests differ.
+type clusterOptions struct {
+	workers int
+	rate    int // object calls a second of each worker
+}
+
+// freePorts gives loopback addresses that nobody listens on.
+func freePorts(t *testing.T, n int) []string {
+	t.Helper()
+	var out []string
+	for range n {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		out = append(out, l.Addr().String())
+	}
+	return out
+}
+
+// newCluster starts it and waits until all nodes answer and all workers work.
+func newCluster(t *testing.T, o clusterOptions) *cluster {
+	t.Helper()
+	c := &cluster{t: t, dir: t.TempDir(), store: newServer(t)}
+	routes := freePorts(t, clusterNodes)
+	c.clients = freePorts(t, clusterNodes)
+	t.Cleanup(c.close)
+	begun := time.Now()
+	for i := range clusterNodes {
+		name := fmt.Sprintf("n%d", i+1)
+		c.nodes = append(c.nodes, c.process(name, "serve", fmt.Sprintf(`
+engine:
+  dir: %s
+  cluster:
+    name: test
+    node: %s
+    listen: %s
+    client: %s
+    routes: [%s]
+listen: {addr: '127.0.0.1:0'}
+worker: off
+`, name, name, routes[i], c.clients[i], strings.Join(routes, ", "))))
+	}
+	for i := range o.workers {
+		name := fmt.Sprintf("w%d", i+1)
+		c.workers = append(c.workers, c.process(name, "worker", fmt.Sprintf(`
+engine:
+  dir: %s
+  url: %s
+worker: {concurrency: 16, drain: 5s}
+`, name, strings.Join(c.clients, ",")), fmt.Sprintf("limits: {rate: %d, burst: 1}", o.rate)))
+	}
+	for _, p := range append(c.nodes, c.workers...) {
+		p.start()
+	}
+	for _, p := range append(c.nodes, c.workers...) {
+		p.await()
+	}
+	t.Logf("%d nodes and %d workers are ready after %v", clusterNodes, o.workers, time.Since(begun).Round(100*time.Millisecond))
+	return c
+}
+
+// process makes a process with a configuration of its own over the store.
+func (c *cluster) process(name, command, engine string, region ...string) *process {
+	c.t.Helper()
+	file := filepath.Join(c.dir, name+".yaml")
+	text := fmt.Sprintf(`regions:
+  %s:
+    endpoint: %s
+    path_style: true
+    %s
+roles:
+  - arn: %s
+    policy: full-access
+    credentials:
+      '*': {source: static, access_key: drover-dev, secret_key: 'env:STORE_SECRET'}
+principals:
+  - {access_key: admin, secret_key: 'env:CLUSTER_SECRET', uin: '100000000001', appid: '1250000000', policy: full-access}
+log: {level: info}
+%s`, c.store.ready.Region, c.store.ready.Store, strings.Join(region, ""), c.store.ready.RoleARN, engine)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		c.t.Fatal(err)
+	}
+	return &process{t: c.t, name: name, args: []string{command, "--config", file}}
+}
+
+func (c *cluster) close() {
+	var wg sync.WaitGroup
+	for _, p := range append(c.workers, c.nodes...) {
+		wg.Go(func() {
+			if p.cmd == nil {
+				return
+			}
+			_ = p.cmd.Process.Signal(syscall.SIGCONT)
+			if err := p.end(syscall.SIGTERM); err != nil {
+				c.t.Errorf("%s: %v\n%s", p.name, err, p.tail())
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// client calls a node's API.
+func (c *cluster) client(node int) *client.Client {
+	c.t.Helper()
+	a, err := client.New(client.Options{Server: c.nodes[node].ready["api"], AccessKey: "admin", SecretKey: clusterSecret})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return a
+}
+
+// drover runs a command against a node.
+func (c *cluster) drover(node int, args ...string) string {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, append([]string{"--quiet"}, args...)...)
+	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.nodes[node].ready["api"], "DROVER_ACCESS_KEY=admin", "DROVER_SECRET_KEY="+clusterSecret,
+		"CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret", "DROVER_ROLE="+c.store.ready.RoleARN,
+		"AWS_ENDPOINT_URL="+c.store.ready.Store, "AWS_REGION="+c.store.ready.Region)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		c.t.Fatalf("drover %v: %v\n%s%s", args, err, out, stderr.Bytes())
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// engineStatus is what drover engine status says as JSON.
+type engineStatus struct {
+	Streams []struct {
+		Name, Leader string
+		Replicas     int
+		Peers        []struct {
+			Name             string
+			Current, Offline bool
+		}
+	}
+	Nodes []struct {
+		Name string
+		Jobs []string
+	}
+	Workers []struct{ Name string }
+}
+
+// status asks by a node's configuration, and gives the exit code too.
+func (c *cluster) status(node int) (engineStatus, int) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, binary, "engine", "status", "--output", "json", "--config", c.nodes[node].args[2], "--timeout", "30s")
+	cmd.Env = append(os.Environ(), "CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret")
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
+		c.t.Fatal(err)
+	}
+	var s engineStatus
+	if err := json.Unmarshal(out, &s); err != nil {
+		c.t.Fatalf("engine status: %v\n%s%s", err, out, stderr.Bytes())
+	}
+	return s, cmd.ProcessState.ExitCode()
+}
+
+// clusterJob is a copy of many objects, followed by way of all nodes.
+type clusterJob struct {
+	c    *cluster
+	id   string
+	keys []string
+
+	mu      sync.Mutex
+	last    client.Job
+	done    int64
+	grown   time.Time     // when done grew last
+	stall   time.Duration // the longest time it did not, while the job was Active
+	changed chan struct{} // closed and replaced at each change
+
+	followers sync.WaitGroup
+	stop      context.CancelFunc
+}
+
+// copyJob fills a bucket and starts a job that copies it.
+func (c *cluster) copyJob(rows int) *clusterJob {
+	c.t.Helper()
+	j := &clusterJob{c: c, changed: make(chan struct{})}
+	for i := range rows {
+		j.keys = append(j.keys, chaosKey(i))
+	}
+	c.store.fillBucket("source", rows, func(i int) string { return j.keys[i] })
+	c.store.fillBucket("target", 0, nil)
+	c.store.fillBucket("batch", 0, nil)
+	c.store.putManifest("batch", "list.csv", "source", j.keys)
+	j.id = c.drover(0, "job", "create", "copy", "--manifest", "s3://batch/list.csv", "--to", "target", "--report", "s3://batch/reports", "--start")
+	j.grown = time.Now()
+	ctx, stop := context.WithCancel(c.t.Context())
+	j.stop = stop
+	for i := range c.nodes {
+		a := c.client(i)
+		j.followers.Go(func() {
+			for ctx.Err() == nil && !j.final() {
+				_ = a.Watch(ctx, j.id, func(seen client.Job) error { j.see(seen); return nil }) // a lost node's ends in vain
+			}
+		})
+	}
+	c.t.Cleanup(func() { stop(); j.followers.Wait() })
+	return j
+}
+
+func isFinal(status string) bool {
+	return status == "Complete" || status == "Failed" || status == "Cancelled"
+}
+
+func (j *clusterJob) final() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return isFinal(j.last.Status)
+}
+
+// see takes what a node says. One that lags behind says what is known already.
+func (j *clusterJob) see(seen client.Job) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	now := time.Now()
+	if n := seen.Progress.Succeeded + seen.Progress.Failed; n > j.done {
+		if j.done > 0 {
+			j.stall = max(j.stall, now.Sub(j.grown))
+		}
+		j.done, j.grown = n, now
+	}
+	if j.last.ID == "" || isFinal(seen.Status) || seen.Progress.Succeeded >= j.last.Progress.Succeeded {
+		j.last = seen
+	}
+	close(j.changed)
+	j.changed = make(chan struct{})
+}
+
+// until waits until a condition on the rows that are done holds.
+func (j *clusterJob) until(what string, ok func(done int64, last client.Job) bool) {
+	j.c.t.Helper()
+	late := time.NewTimer(5 * time.Minute)
+	defer late.Stop()
+	for {
+		j.mu.Lock()
+		is, ch := ok(j.done, j.last), j.changed
+		j.mu.Unlock()
+		if is {
+			return
+		}
+		select {
+		case <-ch:
+		case <-late.C:
+			j.mu.Lock()
+			defer j.mu.Unlock()
+			j.c.t.Fatalf("%s: not after five minutes; the job is %s, %s, with %+v", what, j.last.Status, j.last.StatusReason, j.last.Progress)
+		}
+	}
+}
+
+// part waits until a part of the rows is done, in percent.
+func (j *clusterJob) part(percent int) {
+	j.c.t.Helper()
+	j.until(fmt.Sprintf("%d %% of the rows", percent), func(done int64, _ client.Job) bool { return done*100 >= int64(len(j.keys)*percent) })
+}
+
+// ends waits for the end and holds it against the report and the store's log. No stall may have been longer than 15 s.
+func (j *clusterJob) ends(what string) {
+	t := j.c.t
+	t.Helper()
+	j.until("the end of the job", func(_ int64, last client.Job) bool { return isFinal(last.Status) })
+	j.stop()
+	j.followers.Wait()
+	p := j.last.Progress
+	rows := int64(len(j.keys))
+	if j.last.Status != "Complete" || p.Total != rows || p.Succeeded != rows || p.Failed != 0 {
+		t.Fatalf("job is %s with %+v, want Complete with %d rows", j.last.Status, p, rows)
+	}
+	checkReport(t, j.c.store, j.id, j.keys, nil)
+	repeats := j.repeats()
+	t.Logf("%s: %d rows, each once in the report; %d calls repeated; longest stall %.1f s", what, rows, repeats, j.stall.Seconds())
+	if j.stall > 15*time.Second {
+		t.Errorf("nothing was collected for %v", j.stall)
+	}
+}
+
+// repeats counts calls of the store beyond one a key; every key was asked for.
+func (j *clusterJob) repeats() int {
+	t := j.c.t
+	t.Helper()
+	b, err := os.ReadFile(j.c.store.dir + "/calls.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := map[string]int{}
+	repeats := 0
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); len(f) > 3 && f[1] == "CopyObject" {
+			if calls[f[3]]++; calls[f[3]] > 1 {
+				repeats++
+			}
+		}
+	}
+	if len(calls) != len(j.keys) {
+		t.Errorf("%d keys were asked for, want %d", len(calls), len(j.keys))
+	}
+	return repeats
+}
+
+// TestClusterOutlivesANode forms a cluster of three processes with two workers, runs a job, and kills one node with
+// SIGKILL in its middle: the job ends right, and no stall is longer than 15 s. make cluster has the longer tests.
+func TestClusterOutlivesANode(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t, clusterOptions{workers: 2, rate: 400})
+	if s, code := c.status(1); code != 0 || len(s.Nodes) != clusterNodes || len(s.Workers) != 2 || len(s.Streams) != 6 ||
+		s.Streams[0].Replicas != 3 || len(s.Streams[0].Peers) != 2 {
+		t.Errorf("engine status: exit code %d, %+v", code, s)
+	}
+	j := c.copyJob(8000)
+	j.part(20)
+	if err := c.nodes[1].end(syscall.SIGKILL); err == nil {
+		t.Error("a killed node ended well")
+	}
+	j.ends("a node killed")
+	if s, code := c.status(2); code != 1 || len(s.Nodes) != clusterNodes-1 {
+		t.Errorf("engine status after the kill: exit code %d, %+v", code, s)
+	}
+}
