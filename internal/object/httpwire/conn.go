@@ -16,7 +16,8 @@ type conn struct {
 	w    *network
 	key  poolKey
 	nc   net.Conn
-	used bool // it has served a call before
+	sock *socket // below nc; nil where that is not over TCP
+	used int     // calls that it has served
 
 	buf  []byte // what was read and not yet taken is buf[r:n]
 	r, n int
@@ -114,6 +115,15 @@ func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*respo
 	if rq.slow {
 		wait = max(wait, c.w.t.Call)
 	}
+	if c.holds(rq, now) {
+		if a, err := c.exchangeHeld(rq, now, wait); err != errSilent {
+			return a, err
+		}
+		if err := c.bound(wait); err != nil {
+			return nil, err
+		}
+		return c.receive(rq)
+	}
 	if err := c.boundFrom(now, max(wait, c.w.t.IO)); err != nil {
 		return nil, err
 	}
@@ -135,6 +145,37 @@ func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*respo
 		}
 	}
 	return c.receive(rq)
+}
+
+// Bounds of holding a request back, by which the end of a connection may be missed that came before the request went out.
+const (
+	holdAfter = 2                      // calls that a connection must have served: some stores close after each
+	holdRest  = 100 * time.Millisecond // idle for longer, and it is looked at as the request goes out
+	holdFor   = 5 * time.Second        // then it is looked at all the same
+)
+
+var errSilent = errors.New("nothing was heard yet")
+
+// holds reports whether a request may go out without looking at the connection first.
+func (c *conn) holds(rq *request, now time.Time) bool {
+	return c.sock != nil && rq.body == nil && c.used >= holdAfter && now.Sub(c.since) < holdRest
+}
+
+// exchangeHeld is exchange on a busy connection: one write, one wait, one read. With errSilent the answer is still to
+// be waited for.
+func (c *conn) exchangeHeld(rq *request, now time.Time, wait time.Duration) (*response, error) {
+	if err := c.boundFrom(now, min(wait, c.w.holdFor)); err != nil {
+		return nil, err
+	}
+	c.sock.hold()
+	if err := c.send(rq); err != nil {
+		return nil, err
+	}
+	a, err := c.receive(rq)
+	if err != nil && !c.heard && c.ctx.Err() == nil && wait > c.w.holdFor && timedOut(err) {
+		return nil, errSilent
+	}
+	return a, err
 }
 
 // compose writes what goes out: the head, and a body that is in memory.

@@ -129,7 +129,7 @@ func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
 			return nil, err
 		}
 	}
-	return &conn{w: w, key: key, nc: nc, buf: make([]byte, bufferSize), old: w.now().Add(renewAfter - rand.N(renewSpread))}, nil
+	return &conn{w: w, key: key, nc: nc, sock: plainly(nc), buf: make([]byte, bufferSize), old: w.now().Add(renewAfter - rand.N(renewSpread))}, nil
 }
 
 // connect reaches addr directly, or through the proxy for it.
@@ -178,7 +178,11 @@ func (w *network) try(ctx context.Context, addr string, left int) (net.Conn, err
 		ctx, cancel = context.WithTimeout(ctx, max(rest/time.Duration(left), min(rest, leastDial)))
 		defer cancel()
 	}
-	return w.dialer.DialContext(ctx, "tcp", addr)
+	nc, err := w.dialer.DialContext(ctx, "tcp", addr)
+	if err != nil {
+		return nil, err
+	}
+	return newSocket(nc)
 }
 
 // encrypt begins TLS. With an error the connection is closed.

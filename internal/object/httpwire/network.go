@@ -35,6 +35,9 @@ type network struct {
 	proxy  func(addr string) (*url.URL, error)
 	hosts  *hosts
 	now    func() time.Time
+	// holdFor is how long the answer to a request that was held back is waited for in the belief that the connection is
+	// whole.
+	holdFor time.Duration
 
 	mu     sync.Mutex
 	idle   map[poolKey]*idle
@@ -53,7 +56,7 @@ type idle struct{ conns []*conn }
 
 func newNetwork(o Options) *network {
 	w := &network{
-		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, idle: map[poolKey]*idle{},
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, holdFor: holdFor, idle: map[poolKey]*idle{},
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 	}
 	w.hosts = &hosts{known: map[string]*addresses{}, now: func() time.Time { return w.now() }}
@@ -115,9 +118,13 @@ func (w *network) exchange(ctx context.Context, rq *request) (*response, error) 
 // them: that is no failure of the store. It cannot be told from a store that died over the call, which is why a call that
 // may be sent once only is not repeated here.
 func (c *conn) closedWhileIdle(rq *request, err error) bool {
-	var timeout net.Error
 	var body *bodyError
-	return c.used && !c.heard && !rq.once && !errors.As(err, &body) && !(errors.As(err, &timeout) && timeout.Timeout())
+	return c.used > 0 && !c.heard && !rq.once && !errors.As(err, &body) && !timedOut(err)
+}
+
+func timedOut(err error) bool {
+	var timeout net.Error
+	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
 // sendable refuses what would not be one request to the host it is meant for. The calls build none of that; this is the
@@ -174,13 +181,12 @@ func (c *conn) quiet() bool {
 	}
 	var b [1]byte
 	n, err := c.nc.Read(b[:])
-	var timeout net.Error
-	return n == 0 && errors.As(err, &timeout) && timeout.Timeout()
+	return n == 0 && timedOut(err)
 }
 
 // put keeps a connection for the next call.
 func (w *network) put(c *conn) {
-	c.used, c.since = true, w.now()
+	c.used, c.since = c.used+1, w.now()
 	if len(c.buf) > 4*bufferSize {
 		c.buf = make([]byte, bufferSize)
 	}
