@@ -68,7 +68,8 @@ func (p *pulse) fresh() bool {
 	return time.Since(p.at) < p.w.e.o.LeaseTerm
 }
 
-// of gives those of the jobs that may be claimed from, and sees to it that the next beat names the others.
+// of gives those of the jobs that may be claimed from. The next beat comes at once when it has others to name, or fewer: a
+// job that is to rest waits for the beat that no longer names it.
 func (p *pulse) of(cs []candidate) []candidate {
 	p.mu.Lock()
 	fresh := time.Since(p.at) < p.w.e.o.LeaseTerm
@@ -78,14 +79,21 @@ func (p *pulse) of(cs []candidate) []candidate {
 			named = append(named, c)
 		}
 	}
+	names := p.names
 	p.mu.Unlock()
-	if len(named) < len(cs) {
+	if len(named) < len(cs) || len(names) > len(cs) && p.w.letGo(names) {
 		select {
 		case p.wake <- struct{}{}:
 		default:
 		}
 	}
 	return named
+}
+
+// letGo reports whether one of the jobs is neither held any more nor to be claimed from.
+func (w *worker) letGo(names []job.ID) bool {
+	jobs, _ := w.mayHold()
+	return slices.ContainsFunc(names, func(id job.ID) bool { return !slices.Contains(jobs, id) })
 }
 
 // mayHold gives the jobs that this worker holds chunks of or may claim from, sorted, and how many chunks it holds.
