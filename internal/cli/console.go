@@ -4,19 +4,23 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/api/coscontrol"
 	"github.com/drover-batch/drover/internal/api/rest"
+	"github.com/drover-batch/drover/internal/api/s3control"
 	"github.com/drover-batch/drover/internal/console"
+	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object/httpwire"
 )
 
 // newConsole makes the console: principals sign in, and pass the roles that their policies let them.
 func (s *serving) newConsole(jobs api.Jobs, admin *access.Admin) (*console.Console, error) {
-	regions := slices.Sorted(maps.Keys(s.o.regions))
 	return console.New(console.Options{
 		Jobs: jobs,
 		SignIn: func(accessKey, secretKey string) (api.Caller, error) {
@@ -34,9 +38,47 @@ func (s *serving) newConsole(jobs api.Jobs, admin *access.Admin) (*console.Conso
 			}
 			return out, err
 		},
-		Stores: s.stores, Regions: regions, Default: s.o.region, SecureCookies: s.o.certificate != nil,
-		SpecJSON: specJSON, Version: buildVersion().Version, Logger: s.o.logger,
+		Access: admin, Living: s.living, Stores: s.stores, Regions: s.shownRegions(), Default: s.o.region, SecureCookies: s.o.certificate != nil,
+		Definitions: definitions, Version: buildVersion().Version, Logger: s.o.logger,
 	})
 }
 
-func specJSON(s job.Spec) ([]byte, error) { return json.MarshalIndent(rest.FromSpec(s), "", "  ") }
+// definitions are the APIs that the console shows a job in.
+var definitions = []console.Protocol{
+	{Name: "JSON", Define: func(s job.Spec) ([]byte, bool) {
+		b, err := json.MarshalIndent(rest.FromSpec(s), "", "  ")
+		return b, err == nil
+	}},
+	{Name: "COS XML", Define: coscontrol.Definition},
+	{Name: "S3 XML", Define: s3control.Definition},
+}
+
+// shownRegions are the regions as the console shows them, by name.
+func (s *serving) shownRegions() []console.Region {
+	var out []console.Region
+	for _, name := range slices.Sorted(maps.Keys(s.o.regions)) {
+		r := s.o.regions[name]
+		v := console.Region{Name: name, Endpoint: r.Wire.Endpoint, Dialect: string(r.Wire.Dialect)}
+		if v.Dialect == "" {
+			v.Dialect = string(httpwire.S3)
+		}
+		if r.Rate > 0 {
+			v.Limits = fmt.Sprintf("%g/s", r.Rate)
+		}
+		out = append(out, v)
+	}
+	return out
+}
+
+// living asks the carrier who works on its jobs.
+func (s *serving) living(ctx context.Context) (console.Living, error) {
+	found, err := engine.ReadLiving(ctx, s.node.carrier)
+	var out console.Living
+	for _, n := range found.Nodes {
+		out.Nodes = append(out.Nodes, console.LiveNode{ID: n.ID, Name: n.Name, Started: n.Started, Leads: len(n.Leads)})
+	}
+	for _, w := range found.Workers {
+		out.Workers = append(out.Workers, console.LiveWorker(w))
+	}
+	return out, err
+}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -14,13 +15,22 @@ import (
 // errNoCommand is for what only the API can say.
 var errNoCommand = errors.New("the command line has no flags for this job")
 
+// given is the value of a flag that has none.
+const given = "\n"
+
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
+	if len(s.Tags) > 0 {
+		return "", errNoCommand
+	}
 	var args []string
 	unseen := false
 	flag := func(name, value string) {
-		unseen = unseen || visible(value) != value
-		if value != "" {
+		unseen = unseen || value != given && visible(value) != value
+		switch {
+		case value == given:
+			args = append(args, "--"+name)
+		case value != "":
 			args = append(args, "--"+name+" "+quoteArg(value))
 		}
 	}
@@ -63,8 +73,18 @@ func operationFlags(op job.Operation, flag func(name, value string)) (string, er
 	case *operation.Copy:
 		return "copy", copyFlags(op, flag)
 	case *operation.Restore:
-		flag("days", decimalInt(int64(op.Days)))
+		if op.Days > 0 {
+			flag("days", decimalInt(int64(op.Days)))
+		}
 		flag("tier", op.Tier)
+		for _, o := range []struct {
+			name string
+			set  bool
+		}{{"trust-inventory", op.TrustInventory}, {"intelligent-tiering", op.IntelligentTiering}, {"wait", op.Wait}} {
+			if o.set {
+				flag(o.name, given)
+			}
+		}
 		return "restore", nil
 	case *operation.Delete:
 		return "delete", nil
@@ -102,6 +122,18 @@ func copyFlags(c *operation.Copy, flag func(name, value string)) error {
 	}
 	flag("storage-class", c.StorageClass)
 	flag("sse", c.SSE)
+	flag("sse-key", c.SSEKey)
+	if c.Verify != operation.VerifyOff {
+		flag("verify", string(c.Verify))
+	}
+	for _, o := range []struct {
+		name string
+		at   time.Time
+	}{{"if-modified-since", c.IfModifiedSince}, {"if-unmodified-since", c.IfUnmodifiedSince}} {
+		if !o.at.IsZero() {
+			flag(o.name, o.at.UTC().Format(time.RFC3339))
+		}
+	}
 	if c.Metadata == operation.DirectiveReplace && len(metadataRows(c.NewMetadata)) == 0 ||
 		c.Tagging == operation.DirectiveReplace && len(c.NewTags) == 0 ||
 		c.ACL == operation.DirectiveAdd && c.CannedACL != "" {

@@ -36,12 +36,17 @@ type Options struct {
 	Roles func(context.Context, api.Caller) ([]job.Role, error)
 	// Stores is asked for manifests (preview, browse, ETag) and reports.
 	Stores Stores
+	// Access is where roles and principals are seen and made; nil: they cannot be.
+	Access Access
+	// Living says who works on the jobs; nil: nobody can be asked.
+	Living func(context.Context) (Living, error)
 	// Regions are the configured regions; default: Default alone.
-	Regions []job.Region
+	Regions []Region
 	// Default is the region that a new job begins with.
 	Default job.Region
-	// SpecJSON renders a job's definition as the JSON API takes it; nil leaves that out of the pages.
-	SpecJSON func(job.Spec) ([]byte, error)
+	// Definitions write a job's definition as the APIs take it: JSON, and the XML of those protocols that have words for
+	// it.
+	Definitions []Protocol
 	// Version is shown at the foot of each page.
 	Version string
 	// Idle and Lifetime end a session: so long after its last use, and after its beginning. Defaults: 30 minutes, 12 hours.
@@ -56,22 +61,30 @@ type Options struct {
 	NewRequestID func() string
 }
 
+// Protocol is an API that a job could be made with.
+type Protocol struct {
+	Name string // as people know it
+	// Define writes a job's definition; false where the protocol has no words for the job.
+	Define func(job.Spec) ([]byte, bool)
+}
+
 type server struct {
 	o        Options
 	sessions *sessions
 	throttle *throttle
+	probes   *probes
 	pages    map[language]map[string]*template.Template
 }
 
 // Console is the handler of /console/ and what is below it.
 type Console struct {
 	http.Handler
-	sessions *sessions
+	server *server
 }
 
 // Session finds who has signed in with the browser that sent a request. Reading is no sign that a person is there.
 func (c *Console) Session(r *http.Request) (api.Caller, bool) {
-	return c.sessions.of(r, r.Method != http.MethodGet)
+	return c.server.sessions.of(r, r.Method != http.MethodGet)
 }
 
 // New makes a Console. It starts nothing.
@@ -80,7 +93,7 @@ func New(o Options) (*Console, error) {
 		return nil, errors.New("console: Jobs, SignIn, Roles and Stores must be given")
 	}
 	if len(o.Regions) == 0 {
-		o.Regions = []job.Region{o.Default}
+		o.Regions = []Region{{Name: o.Default}}
 	}
 	if o.Idle <= 0 {
 		o.Idle = 30 * time.Minute
@@ -102,7 +115,8 @@ func New(o Options) (*Console, error) {
 		return nil, err
 	}
 	s := &server{o: o, sessions: newSessions(o.Now, o.Idle, o.Lifetime), throttle: newThrottle(o.Now), pages: pages}
-	return &Console{s.handler(), s.sessions}, nil
+	s.probes = &probes{of: map[string][]probed{}, now: map[string]bool{}}
+	return &Console{s.handler(), s}, nil
 }
 
 // route is one path of the console.
@@ -123,8 +137,22 @@ var routes = []route{
 	{"GET /jobs/new", func(s *server) handler { return s.newJob }, false},
 	{"POST /jobs/new", func(s *server) handler { return s.wizard }, false},
 	{"GET /jobs/{id}", func(s *server) handler { return s.showJob }, false},
+	{"GET /jobs/{id}/failures", func(s *server) handler { return s.failures }, false},
+	{"GET /jobs/{id}/retry", func(s *server) handler { return s.askRetry }, false},
+	{"POST /jobs/{id}/retry", func(s *server) handler { return s.retry }, false},
 	{"GET /jobs/{id}/report/{file}", func(s *server) handler { return s.reportFile }, false},
 	{"GET /jobs/{id}/{action}", func(s *server) handler { return s.askAction }, false},
 	{"POST /jobs/{id}/{action}", func(s *server) handler { return s.act }, false},
+	{"GET /workers", func(s *server) handler { return s.workers }, false},
 	{"GET /storage", func(s *server) handler { return s.storage }, false},
+	{"POST /storage/probe", func(s *server) handler { return s.probe }, false},
+	{"GET /access", func(s *server) handler { return s.access }, false},
+	{"GET /access/roles/new", func(s *server) handler { return s.newRolePage }, false},
+	{"POST /access/roles", func(s *server) handler { return s.createRole }, false},
+	{"GET /access/roles/{name}/delete", func(s *server) handler { return s.askDeleteRole }, false},
+	{"POST /access/roles/{name}/delete", func(s *server) handler { return s.deleteRole }, false},
+	{"GET /access/principals/new", func(s *server) handler { return s.newPrincipalPage }, false},
+	{"POST /access/principals", func(s *server) handler { return s.createPrincipal }, false},
+	{"GET /access/principals/{key}/{action}", func(s *server) handler { return s.askPrincipal }, false},
+	{"POST /access/principals/{key}/{action}", func(s *server) handler { return s.actOnPrincipal }, false},
 }

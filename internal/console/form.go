@@ -24,9 +24,9 @@ var inputs = [lastStep + 1][]string{
 	2: {
 		"operation", "target-bucket", "target-region", "prefix", "prefix-from", "prefix-to", "class", "sse",
 		"acl", "acl-list", "grant-permission", "grant-id", "metadata", "metadata-name", "metadata-value", "tags", "tag-key", "tag-value",
-		"since", "until", "tier", "days", "tagging", "set-key", "set-value",
+		"since", "until", "verify", "tier", "days", "wait", "tagging", "set-key", "set-value",
 	},
-	3: {"description", "priority", "report", "report-bucket", "report-prefix", "report-scope", "role"},
+	3: {"description", "priority", "report", "report-bucket", "report-prefix", "report-scope", "role", "job-tag-key", "job-tag-value", "job-tags"},
 	4: {"start"},
 }
 
@@ -92,6 +92,7 @@ func inputOf(field string) (name string, step int) {
 		{"Report.Prefix", "report-prefix", 3},
 		{"Report", "report", 3},
 		{"RoleArn", "role", 3},
+		{"Tags", "job-tags", 3},
 	} {
 		if strings.HasPrefix(field, m.field) {
 			return m.name, m.step
@@ -108,6 +109,10 @@ func (f form) spec(l language, a job.Account) (job.Spec, job.Problems) {
 		Description: f.Get("description"), Manifest: f.manifest(), Operation: f.operation(l, &p), Role: roleOf(f.Get("role")),
 		Request: job.Request{Protocol: "json"},
 	}
+	if tags := f.tags("job-tag"); len(tags) > 0 {
+		s.Tags = tags
+	}
+	p.Add(job.ValidateTags(s.Tags))
 	var err error
 	if s.Priority, err = job.ParsePriority(f.Get("priority")); err != nil || s.Priority == 0 {
 		p.Addf("Priority", "%s", l.t("give a positive whole number, at most 2147483647."))
@@ -150,7 +155,7 @@ func (f form) operation(l language, p *job.Problems) job.Operation {
 			p.Addf("ExpirationInDays", "%s", l.t("give a whole number of days, 1–365."))
 			days = 1
 		}
-		return &operation.Restore{Days: days, Tier: f.Get("tier")}
+		return &operation.Restore{Days: days, Tier: f.Get("tier"), Wait: f.Get("wait") == "yes"}
 	case "delete":
 		return &operation.Delete{}
 	case "tagging":
@@ -168,6 +173,9 @@ func (f form) copying(l language, p *job.Problems) *operation.Copy {
 		TargetRegion: job.Region(f.Get("target-region")), TargetBucket: job.Bucket(f.text("target-bucket")), StorageClass: f.Get("class"),
 		ACL: directives[f.Get("acl")], Metadata: directives[f.Get("metadata")], Tagging: directives[f.Get("tags")],
 		IfModifiedSince: f.time("since", "ModifiedSinceConstraint", l, p), IfUnmodifiedSince: f.time("until", "UnModifiedSinceConstraint", l, p),
+	}
+	if v := f.Get("verify"); v != "" && v != string(operation.VerifyOff) {
+		c.Verify = operation.Verify(v)
 	}
 	if f.Get("sse") == "AES256" {
 		c.SSE = "AES256"
@@ -299,6 +307,7 @@ func (f form) fill(s job.Spec) {
 		set("report-prefix", s.Report.Prefix)
 		set("report-scope", string(s.Report.Scope))
 	}
+	f.setTags("job-tag", s.Tags)
 	set("operation", s.Operation.Name())
 	switch op := s.Operation.(type) {
 	case *operation.Copy:
@@ -306,6 +315,9 @@ func (f form) fill(s job.Spec) {
 	case *operation.Restore:
 		set("days", strconv.Itoa(op.Days))
 		set("tier", op.Tier)
+		if op.Wait {
+			set("wait", "yes")
+		}
 	case *operation.Tagging:
 		set("tagging", mode(op.Directive))
 		f.setTags("set", op.Tags)
@@ -346,6 +358,7 @@ func (f form) fillCopy(c *operation.Copy) {
 	default:
 		f.Set("prefix", "replace")
 	}
+	f.Set("verify", string(c.Verify))
 	f.Set("class", strings.ToUpper(c.StorageClass))
 	if c.SSE != "" {
 		f.Set("sse", c.SSE)

@@ -32,6 +32,7 @@ type preview struct {
 	Sizes   bool // the rows tell their objects' sizes
 	Version bool // the rows name versions
 	keys    []job.Key
+	buckets []job.Bucket
 }
 
 type previewRow struct {
@@ -47,10 +48,15 @@ func roleOf(arn string) job.Role {
 	return r
 }
 
-// reader opens the form's region as the role that it names. The role must be one that the caller may pass: nothing is
-// read as another, nor as the server itself.
+// reader opens the form's region as the role that it names.
 func (s *server) reader(c *call, f form, arn string) (object.Store, error) {
-	roles, err := s.o.Roles(c.Context(), c.caller)
+	return s.as(c, arn, job.Region(f.Get("region")), f.Get("manifest-bucket"))
+}
+
+// as opens a region as a role, for a bucket. The role must be one that the caller may pass: nothing is read as another,
+// nor as the server itself.
+func (s *server) as(c *call, arn string, region job.Region, bucket string) (object.Store, error) {
+	roles, err := s.roles(c)
 	if err != nil {
 		return nil, err
 	}
@@ -58,9 +64,9 @@ func (s *server) reader(c *call, f form, arn string) (object.Store, error) {
 	if i < 0 {
 		return nil, job.Errorf(job.AccessDenied, "%s is no role that you may pass to a job.", job.Quote(arn))
 	}
-	s.o.Logger.LogAttrs(c.Context(), slog.LevelInfo, "console reads as a role", slog.String("principal", c.caller.Principal),
-		slog.String("role", arn), slog.String("bucket", f.Get("manifest-bucket")), slog.String("requestID", c.requestID))
-	return s.o.Stores.Store(c.Context(), c.caller.Account, roles[i], job.Region(f.Get("region")))
+	s.o.Logger.LogAttrs(c.Context(), slog.LevelInfo, "console opens a store as a role", slog.String("principal", c.caller.Principal),
+		slog.String("role", arn), slog.String("bucket", bucket), slog.String("requestID", c.requestID))
+	return s.o.Stores.Store(c.Context(), c.caller.Account, roles[i], region)
 }
 
 // storeFiles opens manifest files in a store.
@@ -107,7 +113,7 @@ func (s *server) look(c *call, f form, arn string) (*preview, error) {
 			row.Size, p.Sizes = size(e.Size), true
 		}
 		p.Version = p.Version || e.Version != ""
-		p.Rows, p.keys = append(p.Rows, row), append(p.keys, e.Key)
+		p.Rows, p.keys, p.buckets = append(p.Rows, row), append(p.keys, e.Key), append(p.buckets, e.Bucket)
 	}
 	if len(p.Rows) == 0 {
 		return nil, job.FieldErrorf("Manifest.Location.Key", "%s", c.lang.t("the list is empty: there is nothing to do."))

@@ -17,20 +17,35 @@ type jobPage struct {
 	Self      string
 	Live      bool // it changes by itself
 	Waits     string
+	WaitsFor  *link // the job that runs before it
 	Rate      string
 	ETA       string
 	ActiveFor string
+	Chart     *chart
+	Work      workView
 	Steps     []step
 	Failures  []failure  // why the job failed
 	Codes     []codeView // failed tasks by code
 	AnyFailed bool
+	Requested string // restorations asked for, in a job that waits for them; "" = none
 	Report    reportView
 	Plain     string
 	Effects   []string
 	Fields    []pair
+	Tags      []pair
 	Command   string
-	JSON      string
+	APIs      []definitionText
 }
+
+// workView is the operator's view of a job: its chunks and the parts of its report.
+type workView struct {
+	Known                       bool
+	Chunks, Rows, Running, Wait string
+	Segments                    []segmentView
+	MoreSegments                string // how many are not shown; "" = none
+}
+
+type segmentView struct{ Number, Rows, Failed, Size string }
 
 type pair struct {
 	Name, Value string
@@ -84,8 +99,13 @@ func (s *server) showJob(c *call) error {
 	if p.Command, err = command(j.Spec); err != nil {
 		p.Command = ""
 	}
-	if p.JSON, err = s.specJSON(j.Spec); err != nil {
+	p.APIs = s.definitions(j.Spec)
+	tags, err := s.o.Jobs.Tags(c.Context(), c.caller, id)
+	if err != nil && job.CodeOf(err) != job.AccessDenied {
 		return err
+	}
+	for _, t := range tags {
+		p.Tags = append(p.Tags, pair{Name: visible(t.Key), Value: visible(t.Value)})
 	}
 	s.render(c, http.StatusOK, "job", p)
 	return nil
@@ -95,21 +115,33 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 	l, now := c.lang, s.o.Now()
 	p := jobPage{
 		frame: s.frame(c, l.t("Job %s", string(j.ID)), menuJobs), Job: s.row(c, j), Buttons: l.buttons(j), Self: jobURL(j.ID),
-		Live: !j.Status.Final(), Waits: l.waits(j), Rate: "–", ETA: "–", ActiveFor: "–",
+		Live: !j.Status.Final(), Rate: "–", ETA: "–", ActiveFor: "–",
 		Steps: l.steps(j, now), Codes: l.codes(j.Progress.ByCode), AnyFailed: j.Progress.Failed > 0,
 	}
 	p.Crumbs = s.jobCrumbs(c, "")
 	if p.Live {
 		p.Refresh = 5
 	}
+	if n := j.Progress.Requested; n > 0 {
+		p.Requested = number(n)
+	}
+	p.Waits, p.WaitsFor = s.waits(c, j)
+	p.CLI = "drover job show " + string(j.ID)
 	if active := j.Progress.ActiveFor; active > 0 {
 		p.ActiveFor = l.span(active)
-		if rate := float64(j.Progress.Done()) / active.Seconds(); rate > 0 {
-			p.Rate = l.t("%s objects/s", number(int64(rate+0.5)))
-			if left := j.Progress.Total - j.Progress.Done(); j.Status == job.Active && left > 0 {
-				p.ETA = l.span(time.Duration(float64(left) / rate * float64(time.Second)))
-			}
+		rate := j.Progress.Rate // the present one; of a job that does not run, that of the whole
+		if j.Status != job.Active {
+			rate = float64(j.Progress.Done()) / active.Seconds()
 		}
+		if rate > 0 {
+			p.Rate = l.t("%s objects/s", number(int64(rate+0.5)))
+		}
+		if left, ok := j.Progress.Remaining(); ok {
+			p.ETA = l.span(left)
+		}
+	}
+	if work, err := s.o.Jobs.Work(c.Context(), c.caller, j.ID); err == nil { // without it the page is less, not wrong
+		p.Chart, p.Work = l.chart(work.Pace), l.work(work)
 	}
 	for _, f := range j.Failures {
 		p.Failures = append(p.Failures, failure{visible(f.Code), visible(f.Reason)})
@@ -120,20 +152,72 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 	return p
 }
 
-// waits says what a job that does not run waits for.
-func (l language) waits(j job.Job) string {
+// mostSegments bounds what is shown of a report's parts: the newest.
+const mostSegments = 8
+
+func (l language) work(w job.Work) workView {
+	if w.Chunks == 0 {
+		return workView{}
+	}
+	v := workView{
+		Known: true, Chunks: number(w.Chunks), Rows: number(int64(w.ChunkRows)), Running: number(int64(w.Running)), Wait: number(int64(w.Waiting)),
+	}
+	if n := len(w.Segments) - mostSegments; n > 0 {
+		v.MoreSegments, w.Segments = number(int64(n)), w.Segments[n:]
+	}
+	for _, s := range w.Segments {
+		var rows, failed, bytes int64
+		for _, f := range s.Files {
+			rows, bytes = rows+f.Rows, bytes+f.Size
+			if f.Status == job.TaskFailed {
+				failed += f.Rows
+			}
+		}
+		v.Segments = append(v.Segments, segmentView{number(s.Number), number(rows), number(failed), size(bytes)})
+	}
+	return v
+}
+
+// waits says what a job that does not run waits for, and names the job that runs before it.
+func (s *server) waits(c *call, j job.Job) (string, *link) {
+	l := c.lang
 	switch j.Status {
 	case job.Suspended:
-		return l.t("The job waits for you: it was prepared, and begins when you confirm it.")
+		return l.t("The job waits for you: it was prepared, and begins when you confirm it."), nil
 	case job.Ready:
-		return l.t("The job waits for its turn: a running job has a higher priority, or as many jobs run as may.")
+		if j.PausedByUser {
+			return l.t("The job was paused by a user. Resume lets it go on."), nil
+		}
+		return l.t("The job waits for its turn: a running job has a higher priority, or as many jobs run as may."), s.before(c, j)
 	case job.Paused, job.Pausing:
 		if j.PausedByUser {
-			return l.t("The job was paused by a user. Resume lets it go on.")
+			return l.t("The job was paused by a user. Resume lets it go on."), nil
 		}
-		return l.t("The job is on hold while a job of higher priority runs.")
+		return l.t("The job is on hold while a job of higher priority runs."), s.before(c, j)
 	}
-	return ""
+	return "", nil
+}
+
+// before finds the running job of the highest priority; nil when none is above this one.
+func (s *server) before(c *call, j job.Job) *link {
+	running, _, err := s.newest(c.Context(), c.caller, api.Filter{Statuses: []job.Status{job.Active, job.Completing}}, "", shownRunning)
+	if err != nil {
+		return nil // it is said that it waits, if not for whom
+	}
+	var first *job.Job
+	for i := range running {
+		if one := &running[i]; one.Priority >= j.Priority && (first == nil || one.Priority > first.Priority) {
+			first = one
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	name := shortened(first.Spec.Description, 60)
+	if name == "" {
+		name = string(first.ID)
+	}
+	return &link{Text: c.lang.t("%s (priority %s)", name, number(int64(first.Priority))), URL: jobURL(first.ID)}
 }
 
 // steps makes the timeline out of the events.
@@ -188,7 +272,7 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 	m := spec.Manifest
 	format := l.t("CSV")
 	if m.Format == job.FormatInventory {
-		format = l.t("COS inventory report")
+		format = l.t("Inventory report")
 	}
 	out := []pair{
 		{l.t("Job Region"), string(spec.Region), false},

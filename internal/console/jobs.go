@@ -3,6 +3,8 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"strings"
+	"time"
 
 	"github.com/drover-batch/drover/internal/job"
 )
@@ -12,6 +14,8 @@ type jobsPage struct {
 	Tabs     []tabView
 	Tab      string
 	Search   string
+	Filters  []choice
+	Filtered bool
 	Rows     []jobRow
 	Next     string // URL of the next page; "" = none
 	First    string // URL of the first page, where this is not it
@@ -49,7 +53,8 @@ func (s *server) listJobs(c *call) error { return s.jobsPage(c, http.StatusOK, n
 func (s *server) jobsPage(c *call, status int, problems []string) error {
 	values := c.URL.Query()
 	if c.Method == http.MethodPost {
-		values = url.Values{"tab": {c.PostFormValue("tab")}, "search": {c.PostFormValue("search")}}
+		values = url.Values{"tab": {c.PostFormValue("tab")}, "search": {c.PostFormValue("search")},
+			"operation": {c.PostFormValue("operation")}, "since": {c.PostFormValue("since")}}
 	}
 	q := query{tab: tabs[0], search: values.Get("search"), after: job.ID(values.Get("after"))}
 	for _, t := range tabs {
@@ -57,17 +62,25 @@ func (s *server) jobsPage(c *call, status int, problems []string) error {
 			q.tab = t
 		}
 	}
+	if _, known := operations[values.Get("operation")]; known {
+		q.operation = values.Get("operation")
+	}
+	if ago := ages[values.Get("since")]; ago > 0 {
+		q.since = s.o.Now().Add(-ago)
+	}
 	l, err := s.list(c.Context(), c.caller, q)
 	if err != nil {
 		return err
 	}
 	p := jobsPage{
 		frame: s.frame(c, c.lang.t("Batch Operation"), menuJobs), Tab: q.tab.name, Search: q.search, Live: values.Get("live") != "off",
-		Problems: problems, Create: base + "/jobs/new", NoJobs: len(l.jobs) == 0 && q.search == "" && l.counts["all"] == 0,
+		Problems: problems, Create: base + "/jobs/new", Filters: c.lang.filters(values), Filtered: q.search != "" || q.operation != "" || !q.since.IsZero(),
 	}
+	p.NoJobs = len(l.jobs) == 0 && !p.Filtered && l.counts["all"] == 0
+	p.CLI = jobsCommand(q, values.Get("since"))
 	link := func(change url.Values) string {
 		v := url.Values{}
-		for _, name := range []string{"tab", "search", "after", "live"} {
+		for _, name := range []string{"tab", "search", "operation", "since", "after", "live"} {
 			value := values.Get(name)
 			if change.Has(name) {
 				value = change.Get(name)
@@ -112,6 +125,45 @@ func (s *server) jobsPage(c *call, status int, problems []string) error {
 	return nil
 }
 
+// operations are those that the list can be narrowed to.
+var operations = map[string]bool{"copy": true, "restore": true, "delete": true, "tagging": true, "acl": true}
+
+// ages are how far back the list can be asked to go.
+var ages = map[string]time.Duration{"1h": time.Hour, "24h": 24 * time.Hour, "168h": 7 * 24 * time.Hour, "720h": 30 * 24 * time.Hour}
+
+func (l language) filters(v url.Values) []choice {
+	return []choice{
+		{Name: "operation", Label: l.t("Operation"), Options: pick(v.Get("operation"),
+			option{Value: "", Text: l.t("All operations")}, option{Value: "copy", Text: l.t("Copy")}, option{Value: "restore", Text: l.t("Restore")},
+			option{Value: "delete", Text: l.t("Delete")}, option{Value: "tagging", Text: l.t("Tagging")}, option{Value: "acl", Text: l.t("Access list")})},
+		{Name: "since", Label: l.t("Created"), Options: pick(v.Get("since"),
+			option{Value: "", Text: l.t("At any time")}, option{Value: "1h", Text: l.t("In the last hour")}, option{Value: "24h", Text: l.t("In the last 24 hours")},
+			option{Value: "168h", Text: l.t("In the last 7 days")}, option{Value: "720h", Text: l.t("In the last 30 days")})},
+	}
+}
+
+// jobsCommand lists the same jobs on the command line.
+func jobsCommand(q query, since string) string {
+	out := "drover job list"
+	var names []string
+	for _, st := range q.tab.statuses {
+		names = append(names, string(st))
+	}
+	if len(names) > 0 {
+		out += " --status " + strings.Join(names, ",")
+	}
+	if q.operation != "" {
+		out += " --operation " + q.operation
+	}
+	if q.search != "" && visible(q.search) == q.search {
+		out += " --search " + quoteArg(q.search)
+	}
+	if !q.since.IsZero() {
+		out += " --since " + since
+	}
+	return out
+}
+
 func (l language) tabText(name string) string {
 	return map[string]string{
 		"all": l.t("All"), "active": l.t("Active"), "waiting": l.t("To confirm"), "queued": l.t("Queued"), "paused": l.t("Paused"),
@@ -146,7 +198,7 @@ func (l language) operationText(o job.Operation) string {
 		return "–"
 	}
 	if text, ok := map[string]string{
-		"copy": l.t("Copy"), "restore": l.t("Restore"), "delete": l.t("Delete"), "tagging": l.t("Tagging"),
+		"copy": l.t("Copy"), "restore": l.t("Restore"), "delete": l.t("Delete"), "tagging": l.t("Tagging"), "acl": l.t("Access list"),
 	}[o.Name()]; ok {
 		return text
 	}

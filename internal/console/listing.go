@@ -3,6 +3,7 @@ package console
 import (
 	"context"
 	"slices"
+	"time"
 
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
@@ -34,9 +35,11 @@ func (t tab) has(s job.Status) bool { return t.statuses == nil || slices.Contain
 
 // query says which jobs a person looks for.
 type query struct {
-	tab    tab
-	search string // in id or description, in small letters or capitals; "" = all
-	after  job.ID // the last job of the page before; "" = from the newest
+	tab       tab
+	search    string    // in id or description, in small letters or capitals; "" = all
+	operation string    // "" = all
+	since     time.Time // zero = all
+	after     job.ID    // the last job of the page before; "" = from the newest
 }
 
 // listing is a page of jobs, the newest first.
@@ -49,7 +52,8 @@ type listing struct {
 // list asks the service for a page and for the counts of all tabs.
 func (s *server) list(ctx context.Context, c api.Caller, q query) (listing, error) {
 	l := listing{counts: map[string]int64{}}
-	by, err := s.o.Jobs.Counts(ctx, c, api.Filter{Search: q.search})
+	f := api.Filter{Search: q.search, Operation: q.operation, Since: q.since}
+	by, err := s.o.Jobs.Counts(ctx, c, f)
 	if err != nil {
 		return listing{}, err
 	}
@@ -60,7 +64,8 @@ func (s *server) list(ctx context.Context, c api.Caller, q query) (listing, erro
 			}
 		}
 	}
-	l.jobs, l.more, err = s.newest(ctx, c, api.Filter{Statuses: q.tab.statuses, Search: q.search}, q.after, pageSize)
+	f.Statuses = q.tab.statuses
+	l.jobs, l.more, err = s.newest(ctx, c, f, q.after, pageSize)
 	return l, err
 }
 

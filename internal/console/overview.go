@@ -24,7 +24,10 @@ type card struct {
 	Text, Count, URL, Icon, Class string
 }
 
-const shownFew = 5
+const (
+	shownFew     = 5
+	lookedFailed = 100 // of the newest failed jobs, those that failed within a day are counted
+)
 
 func (s *server) overview(c *call) error {
 	ctx, l, now := c.Context(), c.lang, s.o.Now()
@@ -42,7 +45,7 @@ func (s *server) overview(c *call) error {
 	if err != nil {
 		return err
 	}
-	failed, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: []job.Status{job.Failed}}, "", looked)
+	failed, more, err := s.newest(ctx, c.caller, api.Filter{Statuses: []job.Status{job.Failed}}, "", lookedFailed)
 	if err != nil {
 		return err
 	}
@@ -57,44 +60,20 @@ func (s *server) overview(c *call) error {
 			p.Failed = append(p.Failed, s.row(c, j))
 		}
 	}
+	failedText := number(counts["failed24"])
+	if more && counts["failed24"] == lookedFailed {
+		failedText += "+"
+	}
 	p.Cards = []card{
 		{l.t("Active"), number(counts["active"]), base + "/jobs?tab=active", "play", "busy"},
 		{l.t("To confirm"), number(counts["waiting"]), base + "/jobs?tab=waiting", "hand", "ask"},
 		{l.t("Queued"), number(counts["queued"]), base + "/jobs?tab=queued", "clock", "wait"},
-		{l.t("Failed in 24 h"), number(counts["failed24"]), base + "/jobs?tab=failed", "alert", "bad"},
+		{l.t("Failed in 24 h"), failedText, base + "/jobs?tab=failed", "alert", "bad"},
 	}
 	if c.poll() {
 		s.renderBlock(c, http.StatusOK, "overview", "live", p)
 		return nil
 	}
 	s.render(c, http.StatusOK, "overview", p)
-	return nil
-}
-
-type storagePage struct {
-	frame
-	Regions []regionView
-	Roles   []string
-}
-
-type regionView struct {
-	Name    string
-	Default bool
-}
-
-// storage shows the regions that are configured and the roles that may be passed.
-func (s *server) storage(c *call) error {
-	p := storagePage{frame: s.frame(c, c.lang.t("Storage"), menuStorage)}
-	for _, r := range s.o.Regions {
-		p.Regions = append(p.Regions, regionView{string(r), r == s.o.Default})
-	}
-	roles, err := s.o.Roles(c.Context(), c.caller)
-	if err != nil {
-		return err
-	}
-	for _, r := range roles {
-		p.Roles = append(p.Roles, r.ARN)
-	}
-	s.render(c, http.StatusOK, "storage", p)
 	return nil
 }

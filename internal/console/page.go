@@ -103,6 +103,7 @@ type frame struct {
 	Menu      []link
 	Crumbs    []link // above this page
 	Flash     string
+	CLI       string // what shows the same on the command line; "" = nothing
 	Version   string
 	Refresh   int // seconds after which a browser without script loads the page again; 0 = never
 }
@@ -116,7 +117,9 @@ type link struct {
 const (
 	menuOverview = "/"
 	menuJobs     = "/jobs"
+	menuWorkers  = "/workers"
 	menuStorage  = "/storage"
+	menuAccess   = "/access"
 )
 
 // frame makes the frame of a page; current is its item of the menu.
@@ -141,8 +144,13 @@ func (s *server) frame(c *call, title, current string) frame {
 	for _, item := range []link{
 		{c.lang.t("Overview"), menuOverview, "gauge", false},
 		{c.lang.t("Batch Operation"), menuJobs, "layers", false},
+		{c.lang.t("Workers"), menuWorkers, "cpu", false},
 		{c.lang.t("Storage"), menuStorage, "database", false},
+		{c.lang.t("Access"), menuAccess, "key", false},
 	} {
+		if item.URL == menuWorkers && s.o.Living == nil || item.URL == menuAccess && s.o.Access == nil {
+			continue
+		}
 		item.Current = item.URL == current
 		item.URL = base + item.URL
 		f.Menu = append(f.Menu, item)
@@ -161,6 +169,12 @@ func flash(c *call) string {
 		"priority":  c.lang.t("The priority was changed."),
 		"delete":    c.lang.t("The job's record was deleted."),
 		"duplicate": c.lang.t("This form had created the job before: here it is."),
+
+		"role":               c.lang.t("The role was created."),
+		"role-deleted":       c.lang.t("The role was deleted."),
+		"principal-disabled": c.lang.t("The principal is disabled."),
+		"principal-enabled":  c.lang.t("The principal is enabled."),
+		"probe":              c.lang.t("The store was tried: see below."),
 	}
 	return done[c.URL.Query().Get("done")]
 }

@@ -55,9 +55,10 @@ func TestPages(t *testing.T) {
 	for i, st := range job.Statuses() {
 		ids[st] = fmt.Sprintf("job-%05d", i+1)
 	}
-	f.jobs.SetReport(job.ID(ids[job.Complete]), []byte(`{"Format":"Report_CSV_V1","Results":[
-		{"TaskExecutionStatus":"succeeded","Bucket":"lists","MD5Checksum":"aa","Key":"reports/job-1/results/00000001-succeeded.csv"},
-		{"TaskExecutionStatus":"failed","Bucket":"lists","MD5Checksum":"bb","Key":"reports/job-1/results/00000001-failed.csv"}]}`))
+	complete := job.ID(ids[job.Complete])
+	f.jobs.SetReport(complete, []byte(`{}`))
+	f.jobs.AddReportFile(complete, job.ReportFile{Name: "00000001-succeeded.csv", Status: job.TaskSucceeded, Bucket: "lists", Key: "reports/job-1/results/00000001-succeeded.csv", MD5: "aa"}, nil)
+	f.jobs.AddReportFile(complete, job.ReportFile{Name: "00000001-failed.csv", Status: job.TaskFailed, Bucket: "lists", Key: "reports/job-1/results/00000001-failed.csv", MD5: "bb"}, nil)
 	f.jobs.Set(job.ID(ids[job.Complete]), func(j *job.Job) {
 		j.ReportManifest = "reports/job-1/manifest.json"
 		j.Progress.ByCode = []job.CodeCount{{Code: "NoSuchKey", Count: 30, Samples: []job.Key{"a/b.txt"}}, {Code: "Odd", Count: 1}}
@@ -68,29 +69,28 @@ func TestPages(t *testing.T) {
 		j.Spec.Report, j.Spec.Operation = job.Report{}, &operation.Restore{Days: 3, Tier: "Bulk"}
 	})
 	for name, path := range map[string]string{
-		"overview":         "/",
-		"jobs":             "/jobs",
-		"jobs-failed":      "/jobs?tab=failed&live=off&search=IN",
-		"jobs-none":        "/jobs?search=nothing-like-this",
-		"job-hostile":      "/jobs/job-00014",
-		"job-suspended":    "/jobs/" + ids[job.Suspended],
-		"job-active":       "/jobs/" + ids[job.Active],
-		"job-paused":       "/jobs/" + ids[job.Paused],
-		"job-ready":        "/jobs/" + ids[job.Ready] + "?done=confirm",
-		"job-complete":     "/jobs/" + ids[job.Complete],
-		"job-failed":       "/jobs/" + ids[job.Failed],
-		"job-cancelled":    "/jobs/" + ids[job.Cancelled],
-		"confirm-delete":   "/jobs/" + ids[job.Suspended] + "/confirm",
-		"cancel":           "/jobs/" + ids[job.Active] + "/cancel",
-		"priority":         "/jobs/" + ids[job.Active] + "/priority",
-		"delete-record":    "/jobs/" + ids[job.Complete] + "/delete",
-		"storage":          "/storage",
-		"error-no-such":    "/jobs/absent-job",
-		"error-conflict":   "/jobs/" + ids[job.Complete] + "/cancel",
-		"error-no-page":    "/nothing",
-		"error-no-action":  "/jobs/" + ids[job.Active] + "/explode",
-		"wizard-clone":     "/jobs/new?clone=" + ids[job.Cancelled],
-		"wizard-of-failed": "/jobs/new?failed=" + ids[job.Complete],
+		"overview":        "/",
+		"jobs":            "/jobs",
+		"jobs-failed":     "/jobs?tab=failed&live=off&search=IN",
+		"jobs-none":       "/jobs?search=nothing-like-this",
+		"job-hostile":     "/jobs/job-00014",
+		"job-suspended":   "/jobs/" + ids[job.Suspended],
+		"job-active":      "/jobs/" + ids[job.Active],
+		"job-paused":      "/jobs/" + ids[job.Paused],
+		"job-ready":       "/jobs/" + ids[job.Ready] + "?done=confirm",
+		"job-complete":    "/jobs/" + ids[job.Complete],
+		"job-failed":      "/jobs/" + ids[job.Failed],
+		"job-cancelled":   "/jobs/" + ids[job.Cancelled],
+		"confirm-delete":  "/jobs/" + ids[job.Suspended] + "/confirm",
+		"cancel":          "/jobs/" + ids[job.Active] + "/cancel",
+		"priority":        "/jobs/" + ids[job.Active] + "/priority",
+		"delete-record":   "/jobs/" + ids[job.Complete] + "/delete",
+		"storage":         "/storage",
+		"error-no-such":   "/jobs/absent-job",
+		"error-conflict":  "/jobs/" + ids[job.Complete] + "/cancel",
+		"error-no-page":   "/nothing",
+		"error-no-action": "/jobs/" + ids[job.Active] + "/explode",
+		"wizard-clone":    "/jobs/new?clone=" + ids[job.Cancelled],
 	} {
 		_, page := f.get(path)
 		if strings.Contains(page, "<script>alert") || strings.ContainsAny(page, "\u202e\x1b") {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/apitest"
 	"github.com/drover-batch/drover/internal/job"
@@ -40,10 +41,14 @@ var (
 // fixture is a console over jobs in memory, with a person at it.
 type fixture struct {
 	*testing.T
-	jobs   *apitest.Jobs
-	stores *fakeStores
-	url    string
-	client *http.Client
+	jobs      *apitest.Jobs
+	admin     *access.Admin
+	living    Living
+	livingErr error
+	stores    *fakeStores
+	server    *server
+	url       string
+	client    *http.Client
 
 	mu  sync.Mutex
 	now time.Time
@@ -76,7 +81,7 @@ func (f *fixture) pass(d time.Duration) {
 func setup(t *testing.T) *fixture {
 	t.Helper()
 	f := &fixture{T: t, now: start, stores: &fakeStores{err: job.Errorf(job.AccessDenied, "No store in this test.")}}
-	f.jobs = apitest.New(f.clock)
+	f.jobs, f.admin = apitest.New(f.clock), newAdmin(t, f)
 	h, err := New(Options{
 		Jobs: f.jobs, Stores: f.stores, Default: "ap-chengdu", Version: "1.2.3", Now: f.clock,
 		Logger: slog.New(slog.DiscardHandler), NewRequestID: func() string { return "REQUEST" },
@@ -84,17 +89,33 @@ func setup(t *testing.T) *fixture {
 			switch accessKey + " " + secretKey {
 			case "alice s3cret":
 				return api.Caller{Account: someone, Principal: "alice"}, nil
+			case "bob s3cret":
+				return api.Caller{Account: someone, Principal: "bob"}, nil
 			case "broken s3cret":
 				return api.Caller{}, errors.New("the directory is on fire")
 			}
 			return api.Caller{}, job.Errorf(job.NoSuchPrincipal, "Nobody.")
 		},
-		Roles:    func(context.Context, api.Caller) ([]job.Role, error) { return []job.Role{role}, nil },
-		SpecJSON: func(s job.Spec) ([]byte, error) { return []byte(`{"operation": "` + s.Operation.Name() + `"}`), nil },
+		Roles: func(ctx context.Context, c api.Caller) ([]job.Role, error) {
+			roles, err := f.admin.Passable(ctx, c)
+			var out []job.Role
+			for _, r := range roles {
+				out = append(out, job.Role{ARN: r.QCS(), Account: r.Account.UIN, Name: r.Name})
+			}
+			return out, err
+		},
+		Access: f.admin, Living: func(context.Context) (Living, error) { return f.living, f.livingErr },
+		Definitions: []Protocol{
+			{"JSON", func(s job.Spec) ([]byte, bool) { return []byte(`{"operation": "` + s.Operation.Name() + `"}`), true }},
+			{"COS XML", func(s job.Spec) ([]byte, bool) {
+				return []byte("<a>\n  <b>" + hostile + "</b>\n</a>\n"), s.Operation.Name() != "delete"
+			}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.server = h.server
 	srv := httptest.NewServer(h)
 	t.Cleanup(srv.Close)
 	jar, err := cookiejar.New(nil)

@@ -33,7 +33,7 @@ func (s *server) newJob(c *call) error {
 		}
 	}
 	w := s.newWizard(c, f, 1)
-	roles, err := s.o.Roles(c.Context(), c.caller)
+	roles, err := s.roles(c)
 	if err != nil {
 		return err
 	}
@@ -45,26 +45,28 @@ func (s *server) newJob(c *call) error {
 	return w.render(http.StatusOK)
 }
 
-// fillFailed makes the failed rows of a job's report the new job's list: a result file is itself a manifest.
+// fillFailed makes the failed rows of a job's report the new job's list: a result file is itself a manifest. Only where
+// there is one such file; Retry puts several together.
 func (s *server) fillFailed(c *call, f form, j job.Job) error {
-	m, err := s.reportManifest(c, j.ID)
+	files, err := s.o.Jobs.ReportFiles(c.Context(), c.caller, j.ID)
 	if err != nil {
 		return err
 	}
-	for _, r := range m.Results {
-		if r.Status != string(job.TaskFailed) {
-			continue
-		}
-		ignore := job.FieldIgnore
-		f.setManifest(job.Manifest{
-			Format:   job.FormatCSV,
-			Fields:   []job.Field{job.FieldBucket, job.FieldKey, job.FieldVersion, ignore, ignore, ignore, ignore},
-			Location: job.Location{Bucket: j.Spec.Report.Bucket, Key: job.Key(r.Key)},
-		})
-		f.Set("format", "csv")
-		return nil
+	files = slices.DeleteFunc(files, func(r job.ReportFile) bool { return r.Status != job.TaskFailed })
+	if len(files) == 0 {
+		return job.Errorf(job.Conflict, "The report of job %s lists no failed objects.", j.ID)
 	}
-	return job.Errorf(job.Conflict, "The report of job %s lists no failed objects.", j.ID)
+	if len(files) > 1 {
+		return job.Errorf(job.Conflict, "The failed objects of job %s stand in %d files: make a new job of all of them on its page.", j.ID, len(files))
+	}
+	ignore := job.FieldIgnore
+	f.setManifest(job.Manifest{
+		Format:   job.FormatCSV,
+		Fields:   []job.Field{job.FieldBucket, job.FieldKey, job.FieldVersion, ignore, ignore, ignore, ignore},
+		Location: job.Location{Bucket: files[0].Bucket, Key: files[0].Key},
+	})
+	f.Set("format", "csv")
+	return nil
 }
 
 // wizard is one request of the wizard.
@@ -79,6 +81,8 @@ type wizard struct {
 	preview *preview
 	browser *browser
 	more    bool // show more empty rows
+	role    *roleForm
+	done    string // what was done at this step
 }
 
 func (s *server) newWizard(c *call, f form, step int) *wizard {
@@ -110,6 +114,14 @@ func (s *server) wizard(c *call) error {
 	case "rows":
 		w.more = true
 	case "example": // each page of the step has it
+	case "least":
+		f := roleFormOf(c.PostForm)
+		f.policy = ""
+		w.role = &f
+	case "create-role":
+		if err := w.createRole(); err != nil {
+			return err
+		}
 	case "create":
 		done, err := w.create()
 		if done || err != nil {
@@ -119,7 +131,7 @@ func (s *server) wizard(c *call) error {
 		w.next()
 	}
 	status := http.StatusOK
-	if len(w.errs)+len(w.general) > 0 {
+	if len(w.errs)+len(w.general) > 0 || w.role != nil && len(w.role.errs) > 0 {
 		status = http.StatusUnprocessableEntity
 	}
 	return w.render(status)
@@ -219,7 +231,7 @@ func (w *wizard) look(asked bool) {
 }
 
 func (w *wizard) passable(arn string) bool {
-	roles, err := w.s.o.Roles(w.c.Context(), w.c.caller)
+	roles, err := w.s.roles(w.c)
 	return err == nil && slices.ContainsFunc(roles, func(r job.Role) bool { return r.ARN == arn })
 }
 

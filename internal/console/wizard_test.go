@@ -2,6 +2,7 @@ package console
 
 import (
 	"fmt"
+	"html"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -60,6 +61,7 @@ func (f *fixture) put(key, body string) {
 }
 
 var (
+	anArea   = regexp.MustCompile(`(?s)<textarea name="([^"]*)"[^>]*>(.*?)</textarea>`)
 	anInput  = regexp.MustCompile(`<input ([^>]*)>`)
 	aSelect  = regexp.MustCompile(`(?s)<select name="([^"]*)".*?</select>`)
 	anOption = regexp.MustCompile(`<option(?: value="([^"]*)")?( selected)?>([^<]*)`)
@@ -80,6 +82,9 @@ func fields(page string) url.Values {
 			continue
 		}
 		out.Add(attrs["name"], attrs["value"])
+	}
+	for _, m := range anArea.FindAllStringSubmatch(form, -1) {
+		out.Add(m[1], html.UnescapeString(m[2]))
 	}
 	for _, m := range aSelect.FindAllStringSubmatch(form, -1) {
 		options := anOption.FindAllStringSubmatch(m[0], -1)

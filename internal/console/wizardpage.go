@@ -20,6 +20,10 @@ type wizardPage struct {
 	Columns []choice
 	Example []pair
 	Review  *review
+	Done    string
+	Role    *newRole // a role that can be made at this step; nil = none can
+	Sources string   // the buckets that its policy speaks of
+	JobTags []rowView
 
 	Grants, Metadata, Tags, SetTags []rowView
 
@@ -63,7 +67,7 @@ type review struct {
 	Effects []string
 	Cards   []reviewCard
 	Command string
-	JSON    string
+	APIs    []definitionText
 	Start   bool
 }
 
@@ -95,6 +99,11 @@ func (w *wizard) render(status int) error {
 		p.Metadata = w.rows("metadata-name", "metadata-value", 3)
 		p.Tags, p.SetTags = w.rows("tag-key", "tag-value", 3), w.rows("set-key", "set-value", 3)
 		p.Example = w.example()
+	case 3:
+		p.JobTags, p.Done = w.rows("job-tag-key", "job-tag-value", 2), w.done
+		if err := w.offerRole(&p); err != nil {
+			return err
+		}
 	case lastStep:
 		var err error
 		if p.Review, err = w.review(); err != nil {
@@ -195,9 +204,37 @@ func (w *wizard) review() (*review, error) {
 	if text, err := command(spec); err == nil {
 		r.Command = text
 	}
-	var err error
-	r.JSON, err = w.s.specJSON(spec)
-	return r, err
+	r.APIs = w.s.definitions(spec)
+	return r, nil
+}
+
+// offerRole puts the form of a new role into the third step, with the least policy for the job.
+func (w *wizard) offerRole(p *wizardPage) error {
+	if w.s.o.Access == nil {
+		return nil
+	}
+	f, sources, err := w.leastRole()
+	if err != nil {
+		return err
+	}
+	open := w.role != nil
+	if open {
+		least := f.policy
+		if f = *w.role; f.policy == "" {
+			f.policy = least
+		}
+	}
+	for i, b := range sources {
+		if i > 0 {
+			p.Sources += ", "
+		}
+		p.Sources += visible(string(b))
+	}
+	p.Role, err = w.s.newRole(w.c, f)
+	if p.Role != nil {
+		p.Role.Open = open || w.f.Get("role") == "" && len(p.roles()) == 0
+	}
+	return err
 }
 
 // operationFields is an operation as a table, in the words of the form.
@@ -221,9 +258,9 @@ func (w *wizard) operationFields(op job.Operation) []pair {
 		if op.PrefixReplace {
 			out = append(out, pair{Name: w.c.lang.t("Prefix"), Value: job.Quote(op.PrefixFrom) + " → " + job.Quote(op.PrefixTo), Mono: true})
 		}
-		chosen("class", "sse", "acl", "metadata", "tags")
+		chosen("class", "sse", "acl", "metadata", "tags", "verify")
 	case *operation.Restore:
-		chosen("tier")
+		chosen("tier", "wait")
 		out = append(out, pair{Name: w.c.lang.t("Validity"), Value: w.c.lang.t("%s days", number(int64(op.Days)))})
 	case *operation.Tagging:
 		chosen("tagging")
@@ -272,11 +309,11 @@ func (p wizardPage) Choice(name string) choice {
 	case "region":
 		c.Label, c.Hint = l.t("Job Region"), l.t("It must be the region of the buckets that the list names.")
 		for _, r := range p.page.s.o.Regions {
-			add(string(r), string(r), "")
+			add(string(r.Name), string(r.Name), "")
 		}
 	case "format":
 		c.Label = l.t("Inventory Format")
-		add("inventory", l.t("COS inventory report"), l.t("Its manifest.json says which columns there are."))
+		add("inventory", l.t("COS inventory report"), l.t("Its manifest.json says which columns there are. That of an S3 inventory is taken too."))
 		add("csv", l.t("CSV"), l.t("Keys are URL-encoded. Each row has exactly the columns named below."))
 	case "operation":
 		c.Label = l.t("Job type")
@@ -288,7 +325,7 @@ func (p wizardPage) Choice(name string) choice {
 		c.Label = l.t("Destination region")
 		add("", l.t("As the job"), "")
 		for _, r := range p.page.s.o.Regions {
-			add(string(r), string(r), "")
+			add(string(r.Name), string(r.Name), "")
 		}
 	case "prefix":
 		c.Label = l.t("Prefix Operation")
@@ -304,6 +341,11 @@ func (p wizardPage) Choice(name string) choice {
 		if v := p.form.Get("class"); v != "" && !strings.Contains(" STANDARD STANDARD_IA ARCHIVE DEEP_ARCHIVE ", " "+v+" ") {
 			add(v, visible(v), "")
 		}
+	case "verify":
+		c.Label = l.t("Look at each copy afterwards")
+		add("", l.t("No"), "")
+		add("head", l.t("Size, metadata, tags, class"), l.t("Up to four calls more for each copy."))
+		add("checksum", l.t("The bytes too"), l.t("By the ETags where both are MD5s, else by reading both objects."))
 	case "sse":
 		c.Label = l.t("Server-Side Encryption")
 		add("none", l.t("None"), "")
@@ -328,6 +370,10 @@ func (p wizardPage) Choice(name string) choice {
 		c.Label = l.t("Restoration Mode")
 		add("Standard", l.t("Standard"), l.t("ARCHIVE 3–5 hours, DEEP_ARCHIVE 12–24 hours"))
 		add("Bulk", l.t("Bulk"), l.t("ARCHIVE 5–12 hours, DEEP_ARCHIVE 24–48 hours"))
+	case "wait":
+		c.Label = l.t("An object's task ends")
+		add("", l.t("When the store has taken the request"), l.t("The job ends within minutes or hours; the objects can be read later."))
+		add("yes", l.t("When the object can be read"), l.t("The job looks again and again, for days if need be, and its report says which can be read."))
 	case "report":
 		c.Label = l.t("Job Report")
 		add("yes", l.t("Yes"), "")
@@ -350,7 +396,7 @@ func (p wizardPage) Choice(name string) choice {
 
 // roles are those that the caller may pass. A list that cannot be had is as good as an empty one: the service refuses.
 func (p wizardPage) roles() []option {
-	roles, err := p.page.s.o.Roles(p.page.c.Context(), p.page.c.caller)
+	roles, err := p.page.s.roles(p.page.c)
 	if err != nil {
 		return nil
 	}

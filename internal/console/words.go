@@ -18,7 +18,11 @@ func (s *server) plainWords(c *call, spec job.Spec) (sentence string, effects []
 		effects = append(effects,
 			l.t("Deletes objects. In a bucket without versions they are gone for good."))
 	case *operation.Restore:
-		effects = append(effects, l.t("Restored copies cost storage for as long as they stay; the job ends when all requests were taken, not when the objects can be read."))
+		if op.Wait {
+			effects = append(effects, l.t("Restored copies cost storage for as long as they stay; the job ends when all objects can be read, which takes hours or days."))
+		} else {
+			effects = append(effects, l.t("Restored copies cost storage for as long as they stay; the job ends when all requests were taken, not when the objects can be read."))
+		}
 	case *operation.Copy:
 		effects = append(effects, l.t("Objects of the same key in the destination are overwritten, unless that bucket has versions."))
 		if op.StorageClass == "ARCHIVE" || op.StorageClass == "DEEP_ARCHIVE" {
@@ -29,18 +33,25 @@ func (s *server) plainWords(c *call, spec job.Spec) (sentence string, effects []
 	return visible(operation.Describe(spec.Operation)), effects
 }
 
-// specJSON is a spec as the JSON API takes it; what cannot be seen in its strings stands as JSON's own escapes.
-func (s *server) specJSON(spec job.Spec) (string, error) {
-	if s.o.SpecJSON == nil {
-		return "", nil
+// definitionText is a job's definition in the words of an API.
+type definitionText struct {
+	Protocol string
+	Text     string
+}
+
+// definitions writes a spec as the APIs take it; what cannot be seen stands as an escape.
+func (s *server) definitions(spec job.Spec) []definitionText {
+	var out []definitionText
+	for _, p := range s.o.Definitions {
+		b, ok := p.Define(spec)
+		if !ok {
+			continue
+		}
+		lines := strings.Split(strings.TrimSpace(string(b)), "\n")
+		for i, line := range lines {
+			lines[i] = visible(line)
+		}
+		out = append(out, definitionText{p.Name, strings.Join(lines, "\n")})
 	}
-	b, err := s.o.SpecJSON(spec)
-	if err != nil {
-		return "", err
-	}
-	lines := strings.Split(string(b), "\n")
-	for i, line := range lines {
-		lines[i] = visible(line)
-	}
-	return strings.Join(lines, "\n"), nil
+	return out
 }

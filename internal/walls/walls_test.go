@@ -56,7 +56,9 @@ var may = []struct {
 		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/failpoint", "internal/job",
 	}},
 	{"internal/engine/carrier", []string{"internal/engine", "internal/job"}},
-	{"internal/console", []string{"internal/api", "internal/operation", "internal/manifest", "internal/object", "internal/job"}},
+	{"internal/console", []string{
+		"internal/api", "internal/access", "internal/operation", "internal/manifest", "internal/object", "internal/object/probe", "internal/job",
+	}},
 	{"internal/localstore", []string{"internal/access", "internal/object", "internal/job"}},
 	{"internal/telemetry", []string{"internal/job"}},
 	{"internal/config", []string{
