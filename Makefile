@@ -37,7 +37,7 @@ lint: ## go vet, staticcheck, gofumpt, go mod tidy -diff
 	tools/lint.sh
 
 unit: ## unit, integration and dependency tests, with -race where goroutines share state
-	go test $(FRESH) $$(go list ./... | grep -vE '$(RACY)|/e2e$$')
+	go test $(FRESH) $$(go list ./... | grep -vE '$(RACY)|/e2e(/|$$)')
 	CGO_ENABLED=1 go test -race $(FRESH) $$(go list ./... | grep -E '$(RACY)')
 
 e2e: ## whole-product scripts against the real binary
@@ -52,9 +52,9 @@ chaos: ## the long run: kill -9 at random moments and at every named place, SEED
 cluster: ## the long run: three nodes of the carrier as processes; kill, stop and restart them
 	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -tags cluster -v -run 'Cluster|Lost' ./internal/engine/carrier
 
-browser: ## the console in Debian's chromium, which it needs installed; screenshots below .cache/browser
+browser: ## walk the console in Debian's chromium, and look at each screen: its pictures are kept below .cache/browser
 	mkdir -p .cache/browser
-	go test -count=1 -timeout 20m -tags browser -run Browser -artifacts -outputdir "$$PWD/.cache/browser" ./e2e
+	go test -count=1 -timeout 20m -artifacts -outputdir "$$PWD/.cache/browser" ./e2e/browser
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)

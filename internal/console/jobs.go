@@ -53,8 +53,10 @@ func (s *server) listJobs(c *call) error { return s.jobsPage(c, http.StatusOK, n
 func (s *server) jobsPage(c *call, status int, problems []string) error {
 	values := c.URL.Query()
 	if c.Method == http.MethodPost {
-		values = url.Values{"tab": {c.PostFormValue("tab")}, "search": {c.PostFormValue("search")},
-			"operation": {c.PostFormValue("operation")}, "since": {c.PostFormValue("since")}}
+		values = url.Values{
+			"tab": {c.PostFormValue("tab")}, "search": {c.PostFormValue("search")},
+			"operation": {c.PostFormValue("operation")}, "since": {c.PostFormValue("since")},
+		}
 	}
 	q := query{tab: tabs[0], search: values.Get("search"), after: job.ID(values.Get("after"))}
 	for _, t := range tabs {
