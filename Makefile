@@ -49,8 +49,9 @@ soak: ## the long run: memory of the whole process with 100,000 rows on the embe
 chaos: ## the long run: kill -9 at random moments and at every named place, SEEDS (200) seeds
 	go test -count=1 -timeout 80m -run 'TestChaos|TestCrashes' -v ./e2e -chaos.crashes $(SEEDS) -chaos.seeds $$(( ($(SEEDS) + 9) / 10 ))
 
-cluster: ## the long run: three nodes of the carrier as processes; kill, stop and restart them
+cluster: ## the long run: three nodes as processes; kill, stop, restart and cut them off (as root)
 	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -tags cluster -v -run 'Cluster|Lost' ./internal/engine/carrier
+	go test -count=1 -timeout 30m -tags cluster -v -run 'Cluster|Outside|Migrate' ./e2e
 
 browser: ## walk the console in Debian's chromium, and look at each screen: its pictures are kept below .cache/browser
 	mkdir -p .cache/browser

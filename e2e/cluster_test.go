@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -23,17 +24,23 @@ import (
 const (
 	clusterNodes  = 3
 	clusterSecret = "cluster-admin-secret"
+	storeSecret   = "drover-store-secret" // of a store that is not on loopback alone
 )
+
+// secrets are what the configurations of all processes name.
+var secrets = []string{"CLUSTER_SECRET=" + clusterSecret, "STORE_SECRET=" + storeSecret}
 
 // process is a drover serve or a drover worker in the background.
 type process struct {
-	t     *testing.T
-	name  string
-	args  []string
-	cmd   *exec.Cmd
-	log   *os.File
-	ready map[string]string
-	lines chan string // the ready line; closed when the process has ended
+	t      *testing.T
+	name   string
+	args   []string
+	prefix []string // a command that runs it
+	env    []string
+	cmd    *exec.Cmd
+	log    *os.File
+	ready  map[string]string
+	lines  chan string // the ready line; closed when the process has ended
 }
 
 // start starts it, and does not wait for its ready line.
@@ -43,9 +50,9 @@ func (p *process) start() {
 	if p.log, err = os.OpenFile(filepath.Join(p.t.ArtifactDir(), p.name+".log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err != nil {
 		p.t.Fatal(err)
 	}
-	args := append([]string{binary}, p.args...)
+	args := append(append(slices.Clone(p.prefix), binary), p.args...)
 	p.cmd = exec.Command(args[0], args[1:]...)
-	p.cmd.Env = append(os.Environ(), "CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret")
+	p.cmd.Env = append(append(os.Environ(), secrets...), p.env...)
 	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err == nil {
@@ -143,11 +150,10 @@ func freePorts(t *testing.T, n int) []string {
 // newCluster starts it and waits until all nodes answer and all workers work.
 func newCluster(t *testing.T, o clusterOptions) *cluster {
 	t.Helper()
-	c := &cluster{t: t, dir: t.TempDir(), store: newServer(t)}
+	c := &cluster{t: t, dir: t.TempDir(), store: newSecretServer(t)}
 	routes := freePorts(t, clusterNodes)
 	c.clients = freePorts(t, clusterNodes)
 	t.Cleanup(c.close)
-	begun := time.Now()
 	for i := range clusterNodes {
 		name := fmt.Sprintf("n%d", i+1)
 		c.nodes = append(c.nodes, c.process(name, "serve", fmt.Sprintf(`
@@ -172,14 +178,31 @@ engine:
 worker: {concurrency: 16, drain: 5s}
 `, name, strings.Join(c.clients, ",")), fmt.Sprintf("limits: {rate: %d, burst: 1}", o.rate)))
 	}
-	for _, p := range append(c.nodes, c.workers...) {
+	c.startAll()
+	return c
+}
+
+// newSecretServer starts a drover dev whose secret is storeSecret.
+func newSecretServer(t *testing.T) *server {
+	t.Helper()
+	s := &server{t: t, dir: t.TempDir(), env: []string{"DROVER_SECRET_KEY=" + storeSecret}}
+	s.start()
+	t.Cleanup(func() { s.end(os.Interrupt) })
+	return s
+}
+
+// startAll starts all processes and waits until they answer.
+func (c *cluster) startAll() {
+	c.t.Helper()
+	begun := time.Now()
+	all := slices.Concat(c.nodes, c.workers)
+	for _, p := range all {
 		p.start()
 	}
-	for _, p := range append(c.nodes, c.workers...) {
+	for _, p := range all {
 		p.await()
 	}
-	t.Logf("%d nodes and %d workers are ready after %v", clusterNodes, o.workers, time.Since(begun).Round(100*time.Millisecond))
-	return c
+	c.t.Logf("%d nodes and %d workers are ready after %v", len(c.nodes), len(c.workers), time.Since(begun).Round(100*time.Millisecond))
 }
 
 // process makes a process with a configuration of its own over the store.
@@ -239,8 +262,9 @@ func (c *cluster) drover(node int, args ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{"--quiet"}, args...)...)
 	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.nodes[node].ready["api"], "DROVER_ACCESS_KEY=admin", "DROVER_SECRET_KEY="+clusterSecret,
-		"CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret", "DROVER_ROLE="+c.store.ready.RoleARN,
-		"AWS_ENDPOINT_URL="+c.store.ready.Store, "AWS_REGION="+c.store.ready.Region)
+		"DROVER_ROLE="+c.store.ready.RoleARN,
+		"AWS_ENDPOINT_URL="+c.store.ready.Store, "AWS_REGION="+c.store.ready.Region,
+		"AWS_ACCESS_KEY_ID="+c.store.ready.AccessKey, "AWS_SECRET_ACCESS_KEY="+c.store.ready.SecretKey)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -273,7 +297,7 @@ func (c *cluster) status(node int) (engineStatus, int) {
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, "engine", "status", "--output", "json", "--config", c.nodes[node].args[2], "--timeout", "30s")
-	cmd.Env = append(os.Environ(), "CLUSTER_SECRET="+clusterSecret, "STORE_SECRET=drover-dev-secret")
+	cmd.Env = append(os.Environ(), secrets...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -25,6 +25,7 @@ import (
 type server struct {
 	t     *testing.T
 	dir   string
+	env   []string // beside this process's
 	proc  *devProcess
 	ready struct{ API, Store, Region, AccessKey, SecretKey, RoleARN string }
 }
@@ -37,6 +38,7 @@ func (s *server) start(flags ...string) {
 		"dev", "--quiet", "--data", s.dir + "/data", "--call-log", s.dir + "/calls.log",
 		"--listen", "127.0.0.1:0", "--store-listen", "127.0.0.1:0",
 	}, flags...)...)
+	d.cmd.Env = append(os.Environ(), s.env...)
 	d.cmd.Stderr = &d.stderr
 	out, err := d.cmd.StdoutPipe()
 	if err == nil {

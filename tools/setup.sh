@@ -7,6 +7,7 @@ set -uo pipefail
 missing=()
 command -v gcc >/dev/null || missing+=(gcc)
 command -v aws >/dev/null || missing+=(awscli)
+command -v ip >/dev/null || missing+=(iproute2)
 for c in radosgw ceph-mon ceph-osd; do command -v "$c" >/dev/null || missing+=("$c"); done
 command -v ceph >/dev/null || missing+=(ceph-common)
 command -v curl >/dev/null || missing+=(curl)

@@ -17,6 +17,7 @@ import (
 )
 
 type engineCmd struct {
+	Keys   engineKeysCmd   `cmd:"" help:"Make certificates, nkeys and configurations for a new cluster."`
 	Status engineStatusCmd `cmd:"" help:"Show streams, replicas, leaders, lag, nodes and workers."`
 }
 
