@@ -8,7 +8,7 @@ SHELL       := bash
 BIN   := bin/drover
 TOOL  := go tool -modfile=tools/go.mod
 # Packages where goroutines share state are tested under the race detector; all others without, and none twice.
-RACY  := /internal/(engine|access|object/httpwire|localstore)(/|$$)
+RACY  := /internal/(engine|access|object/httpwire|object/window|localstore)(/|$$)
 # In CI every test runs anew; elsewhere results of unchanged packages come from the cache.
 FRESH := $(if $(filter true,$(CI)),-count=1,)
 FUZZTIME ?= 10s

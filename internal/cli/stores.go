@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
@@ -13,6 +14,7 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/object/window"
 )
 
 // storeFlags say which object store a command talks to, for commands that do so themselves.
@@ -66,11 +68,25 @@ func (e endpoint) open(ctx context.Context, sh *shell) (*httpwire.Client, error)
 	client, err := httpwire.Open(httpwire.Options{
 		Endpoint: e.url, Dialect: e.dialect, Region: e.region, Credentials: credentials,
 		UserAgent: "drover/" + buildVersion().Version, Breaker: httpwire.NewBreaker(nil),
+		Load: window.NewSet(e.byBucket(), window.Bounds{}, nil),
 	})
 	if err != nil {
 		return nil, &problem{code: exitUsage, err: err}
 	}
 	return client, nil
+}
+
+// byBucket reports whether the store counts calls by bucket, as the public ones do.
+func (e endpoint) byBucket() bool {
+	return e.dialect == httpwire.COS || strings.HasSuffix(hostOf(e.url), ".amazonaws.com")
+}
+
+func hostOf(rawURL string) string {
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		return ""
+	}
+	return u.Hostname()
 }
 
 type credentialsFunc func(context.Context) (httpwire.Credentials, error)
@@ -108,8 +124,7 @@ func chain(p aws.CredentialsProvider) credentialsFunc {
 
 // loopback reports whether a URL's host can only be this machine.
 func loopback(rawURL string) bool {
-	u, err := url.Parse(rawURL)
-	return err == nil && loopbackHost(u.Hostname())
+	return loopbackHost(hostOf(rawURL))
 }
 
 func loopbackHost(host string) bool {

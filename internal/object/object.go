@@ -102,6 +102,7 @@ type CopyRequest struct {
 	IfModifiedSince   time.Time
 	IfUnmodifiedSince time.Time
 	IfMatch           string // the source's ETag, without quotes
+	Size              int64  // of the source, for bounds on bytes; 0 = not known
 }
 
 // CopyResult is the answer to a copy.

@@ -143,6 +143,9 @@ func (w *copying) call(ctx context.Context) (object.CopyResult, error) {
 	case w.foreseen && w.source.Size > w.largest():
 		return w.copyParts(ctx)
 	}
+	if w.req.Size = max(w.task.Entry.Size, 0); w.source != nil {
+		w.req.Size = w.source.Size
+	}
 	res, err := w.target.Copy(ctx, w.req)
 	if err == nil {
 		return res, nil

@@ -16,7 +16,7 @@ import (
 func (c *Client) Copy(ctx context.Context, r object.CopyRequest) (object.CopyResult, error) {
 	rq := c.onObject("Copy", "PUT", object.Ref{Bucket: r.Bucket, Key: r.Key})
 	defer c.free(rq)
-	rq.slow = true
+	rq.slow, rq.within = true, r.Size
 	c.setCopyHeaders(rq, r)
 	conditional := !r.IfModifiedSince.IsZero() || !r.IfUnmodifiedSince.IsZero() || r.IfMatch != ""
 	rq.once = conditional && r.Source.Bucket == r.Bucket && r.Source.Key == r.Key

@@ -80,7 +80,7 @@ func (c *Client) UploadPart(ctx context.Context, r object.PartRequest) (string, 
 func (c *Client) UploadPartCopy(ctx context.Context, r object.PartCopyRequest) (string, error) {
 	rq := c.onPart("UploadPartCopy", r.Upload, r.Number)
 	defer c.free(rq)
-	rq.slow = true
+	rq.slow, rq.within = true, r.Length
 	switch {
 	case r.Source.Key == "" || !bucketName(string(r.Source.Bucket)):
 		rq.refuse("The source of a copy must be a bucket and a key.")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object/window"
 )
 
 // Dialect is a store's protocol.
@@ -56,7 +57,9 @@ type Options struct {
 	Credentials func(ctx context.Context) (Credentials, error)
 	MaxAttempts int // of each call, the first one included; five times as many while throttled; default 6
 	// Breaker is shared by all clients of an endpoint; nil = none, and calls to an endpoint that is away fail.
-	Breaker   *Breaker
+	Breaker *Breaker
+	// Load bounds the calls of all clients of an endpoint by what the endpoint takes; nil = nothing does.
+	Load      *window.Set
 	Timeouts  Timeouts
 	Conns     int    // idle connections kept for each host; default 256
 	UserAgent string // default "drover"

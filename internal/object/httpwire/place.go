@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object/window"
 )
 
 // place is where a bucket is reached. It does not change.
@@ -16,6 +17,7 @@ type place struct {
 	addr   string // host:port to connect to
 	server string // the name that a TLS certificate must be for
 	region string // of the signature's scope; "" = the client's
+	load   *window.Window
 }
 
 // maxPlaces bounds the buckets whose places are kept. Those of others are made anew for each call.
@@ -69,6 +71,9 @@ func (rq *request) aimAt(p *place) {
 // locate works out a bucket's place.
 func (c *Client) locate(bucket string) *place {
 	p := &place{host: c.end.host, dir: "/", addr: c.end.addr, server: c.end.name}
+	if c.o.Load != nil {
+		p.load = c.o.Load.Of(bucket)
+	}
 	switch {
 	case c.d.cos:
 		p.host = bucket + "." + c.end.suffix

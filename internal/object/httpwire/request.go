@@ -63,6 +63,8 @@ type request struct {
 	body  io.ReadSeeker // or one to be streamed
 	start int64         // where in body it begins
 	size  int64
+	// within is how many bytes the call has its store move by itself, where that is known.
+	within int64
 
 	wholeBucket bool      // the call is to a bucket, not to an object in it
 	signed      time.Time // of the present attempt, by the store's clock

@@ -34,7 +34,10 @@ func (c *Client) call(ctx context.Context, rq *request) (*response, error) {
 		if err != nil {
 			return nil, ended(noAnswer(rq, err), err)
 		}
-		a, e := c.attempt(ctx, rq)
+		a, e, err := c.inTurn(ctx, rq)
+		if err != nil {
+			return nil, ended(noAnswer(rq, err), err)
+		}
 		if moved && a != nil && !a.misplaced() {
 			c.places.learn(rq.bucket, rq.place)
 		}
