@@ -16,7 +16,7 @@ SEEDS    ?= 200
 AXES     ?=
 ROUNDS   ?= 3
 
-.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-micro clean cluster browser
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-scale bench-micro clean cluster browser
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,7 +47,8 @@ soak: ## the long run: memory of the whole process with 100,000 rows on the embe
 	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
 
 chaos: ## the long run: kill -9 at random moments and at every named place, SEEDS (200) seeds
-	go test -count=1 -timeout 80m -run 'TestChaos|TestCrashes' -v ./e2e -chaos.crashes $(SEEDS) -chaos.seeds $$(( ($(SEEDS) + 9) / 10 ))
+	go test -count=1 -timeout 80m -run 'TestChaos|TestCrashes' -v ./e2e -chaos.crashes $(SEEDS) \
+		-chaos.seeds $$(( ($(SEEDS) + 9) / 10 )) -chaos.many $$(( ($(SEEDS) + 4) / 5 ))
 
 cluster: ## the long run: three nodes as processes; kill, stop, restart and cut them off (as root)
 	CGO_ENABLED=1 go test -race -count=1 -timeout 20m -tags cluster -v -run 'Cluster|Lost' ./internal/engine/carrier
@@ -63,6 +64,10 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 bench: build ## measure drover run against the peers that are installed, into bench/RESULTS.md (AXES=copy,cap ROUNDS=3)
 	go build -C bench -buildvcs=false -trimpath -o bin/ ./measure ./stub
 	cd bench && bin/measure -axes "$(AXES)" -rounds $(ROUNDS)
+
+bench-scale: build ## the rate of 1, 2, 4 and 8 workers over a store of 30 ms, on a quiet machine: five minutes (ROUNDS=3)
+	go build -C bench -buildvcs=false -trimpath -o bin/ ./scale ./stub
+	bench/bin/scale -rounds $(ROUNDS)
 
 bench-peers: ## build the tools to compare with: s5cmd, rclone, mc
 	bench/peers/install.sh bench/bin

@@ -313,7 +313,12 @@ func (w *chaosWorld) start(dir string, k kill) (*victim, error) {
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, err
 	}
-	v := &victim{cmd: exec.Command(w.binary, "serve", "--config", config), ended: make(chan struct{})}
+	return w.launch("serve", config, k)
+}
+
+// launch starts drover serve or drover worker by a configuration.
+func (w *chaosWorld) launch(command, config string, k kill) (*victim, error) {
+	v := &victim{cmd: exec.Command(w.binary, command, "--config", config), ended: make(chan struct{})}
 	v.cmd.Env = append(os.Environ(), "CHAOS_SECRET="+devSecret)
 	if k.at != "" {
 		v.cmd.Env = append(v.cmd.Env, fmt.Sprintf("DROVER_KILL_AT=%s:%d", k.at, k.times))

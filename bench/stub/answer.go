@@ -76,6 +76,9 @@ func (a *answerer) answer(r request) []byte {
 	if slash < 0 || slash+1 == len(path) {
 		return a.bucket(r, path, query)
 	}
+	if ans := a.manifest(r, path); ans != nil {
+		return ans
+	}
 	kind, ans := a.kind(r, query)
 	s := a.s
 	s.mu.Lock()

@@ -13,6 +13,7 @@ type request struct {
 	copies       bool // it names a copy source
 	expects      bool // 100-continue
 	closes       bool
+	byteRange    []byte // of a GET
 }
 
 var headEnd = []byte("\r\n\r\n")
@@ -57,6 +58,10 @@ func parse(b []byte) (r request, size int, ok bool) {
 // header looks at the few that matter; their lengths tell them apart.
 func (r *request) header(name, value []byte) {
 	switch len(name) {
+	case 5:
+		if is(name, "range") {
+			r.byteRange = value
+		}
 	case 14:
 		if is(name, "content-length") {
 			r.body = number(value)

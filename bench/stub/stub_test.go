@@ -96,3 +96,22 @@ func TestListingPages(t *testing.T) {
 		t.Error("the destination's listing shows keys")
 	}
 }
+
+func TestManifestsAreReadInRanges(t *testing.T) {
+	t.Parallel()
+	a := newAnswerer(newStore(behaviour{}), 0)
+	const whole = "src,k/000000000\nsrc,k/000000001\nsrc,k/000000002\n"
+	ans := get(t, a, "GET /lists/list-3.csv HTTP/1.1")
+	if _, body, _ := strings.Cut(ans, "\r\n\r\n"); !strings.HasPrefix(ans, "HTTP/1.1 200 OK\r\n") || body != whole {
+		t.Errorf("got %q", ans)
+	}
+	for r, want := range map[string]string{"bytes=5-20": whole[5:21], "bytes=40-": whole[40:], "bytes=0-0": "s", "bytes=47-99": "\n"} {
+		ans := get(t, a, "GET /lists/list-3.csv HTTP/1.1\r\nRange: "+r)
+		if _, body, _ := strings.Cut(ans, "\r\n\r\n"); !strings.HasPrefix(ans, "HTTP/1.1 206 ") || body != want {
+			t.Errorf("%s: got %q, want %q", r, ans, want)
+		}
+	}
+	if ans := get(t, a, "GET /lists/list-3.csv HTTP/1.1\r\nRange: bytes=48-"); !strings.HasPrefix(ans, "HTTP/1.1 416 ") {
+		t.Errorf("past the end: %q", ans)
+	}
+}

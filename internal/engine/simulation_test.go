@@ -144,17 +144,7 @@ func TestSimulatedProcess(t *testing.T) {
 			Request:   job.Request{Protocol: "cli"},
 		})
 	}
-	if name := os.Getenv("DROVER_SIMULATION_PROFILE"); name != "" {
-		f, err := os.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		if err := pprof.StartCPUProfile(f); err != nil {
-			t.Fatal(err)
-		}
-		defer pprof.StopCPUProfile()
-	}
+	profiled := time.Now()
 	for {
 		j, err := s.Job(t.Context(), caller, id)
 		if err != nil {
@@ -167,6 +157,10 @@ func TestSimulatedProcess(t *testing.T) {
 		say(b)
 		if j.Status.Final() {
 			break
+		}
+		if dir := os.Getenv("DROVER_SIMULATION_HEAP"); dir != "" && time.Since(profiled) > 30*time.Second {
+			profiled = time.Now()
+			writeHeap(t, filepath.Join(dir, fmt.Sprintf("heap-%09d.pprof", b.Done)))
 		}
 		<-time.After(500 * time.Millisecond) // a sample's time
 	}
@@ -191,6 +185,19 @@ func residentNow(t *testing.T) int64 {
 		t.Fatal(err)
 	}
 	return resident * int64(os.Getpagesize())
+}
+
+// writeHeap writes a profile of the heap, to be compared by go tool pprof -base.
+func writeHeap(t *testing.T, name string) {
+	t.Helper()
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := pprof.WriteHeapProfile(f); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func liveHeap() int64 {
