@@ -281,7 +281,7 @@ func (c *control) steady(r round) {
 			c.held = c.rate
 		}
 		// A little less: near its limit a store is used as well with few refusals as with some more.
-		c.rate = max(c.rate*(1-(excess-c.quiet())/3), 0.97*c.held)
+		c.rate = max(c.rate*(1-(excess-c.quiet())/3), 0.97*c.held, leastRate)
 		if c.holds++; c.holds >= c.probeAfter && r.slowed {
 			c.probe = &probe{c.rate, c.seen.share()}
 			c.setRate(c.rate * (1 + probeBy))
