@@ -16,6 +16,8 @@ type weighing struct {
 	most  int
 	pages map[string]bool
 	high  int // pages at a time, at most
+	// removed is closed when the record of the job is, the last thing that goes.
+	removed chan struct{}
 }
 
 func (w *weighing) Update(ctx context.Context, b engine.Bucket, key string, v []byte, rev uint64) (uint64, error) {
@@ -41,7 +43,11 @@ func (w *weighing) Delete(ctx context.Context, b engine.Bucket, key string) erro
 	w.mu.Lock()
 	delete(w.pages, key)
 	w.mu.Unlock()
-	return w.Carrier.Delete(ctx, b, key)
+	err := w.Carrier.Delete(ctx, b, key)
+	if err == nil && strings.HasPrefix(key, "job.") {
+		close(w.removed)
+	}
+	return err
 }
 
 // With all segments in the checkpoint, a job of some ten billion rows came to the carrier's largest message and waited
@@ -50,7 +56,7 @@ func TestCheckpointDoesNotGrowWithTheSegments(t *testing.T) {
 	t.Parallel()
 	const rows = 9000
 	r := newRig(t, func(o *engine.Options) { o.SmallSegments(1, 8) }) // a segment for each hand-in
-	w := &weighing{pages: map[string]bool{}}
+	w := &weighing{pages: map[string]bool{}, removed: make(chan struct{})}
 	r.wrap = func(c engine.Carrier) engine.Carrier { w.Carrier = c; return w }
 	half := make(chan struct{})
 	after(r.store, rows/2, func() { close(half) })
@@ -61,6 +67,7 @@ func TestCheckpointDoesNotGrowWithTheSegments(t *testing.T) {
 	r.stop() // what comes after goes on with the pages of what was before
 	s = r.start()
 	wantWhole(t, spec, waitFor(t, s, id, final), rows)
+	<-w.removed // a job is final before what it had is removed
 	r.stop()
 	w.mu.Lock()
 	defer w.mu.Unlock()
