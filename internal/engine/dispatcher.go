@@ -30,6 +30,7 @@ type dispatcher struct {
 	// cursorEvery chunks, so a former leader may have been up to two writes further.
 	fence int64
 	next  int64 // first chunk never queued by this leader
+	room  int   // chunks that may be queued before the queue is looked at again
 	// notices is what the job waits for, if anything.
 	notices atomic.Pointer[notice]
 }
@@ -159,16 +160,23 @@ func (d *dispatcher) pace(ctx context.Context, p *pass) error {
 		}
 	}
 	for {
+		behind := d.next - d.l.plan.ChunkOf(min(d.c.mark(p.phase), d.l.plan.Rows-1))
+		collected := behind < resultsInFlight || p.phase == phaseLook
+		if d.room > 0 && collected {
+			d.room--
+			return nil
+		}
+		claims := d.l.e.claimsSoFar()
 		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
 		if err != nil && ctx.Err() == nil {
 			d.l.log.Warn("read queue state", "err", err)
 		}
-		behind := d.next - d.l.plan.ChunkOf(min(d.c.mark(p.phase), d.l.plan.Rows-1))
-		if err == nil && st.Waiting < queueAhead &&
-			(behind < resultsInFlight || p.phase == phaseLook || st.Waiting+st.Running == 0) {
+		if err == nil && st.Waiting < queueAhead && (collected || st.Waiting+st.Running == 0) {
+			d.room = queueAhead - st.Waiting - 1 // nobody else adds to it
 			return nil
 		}
-		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
+		// To look at the queue costs more than to publish to it, so it is not done for each chunk that was claimed.
+		if err := d.l.e.claimsOr(ctx, claims+queueAhead/4, dispatchPoll); err != nil {
 			return err
 		}
 	}

@@ -65,6 +65,7 @@ type Engine struct {
 
 	mu      sync.Mutex
 	claimed chan struct{} // closed and replaced when a chunk was claimed or ended
+	claims  int           // how often that was
 }
 
 // New makes an Engine; nothing runs yet.
@@ -273,20 +274,38 @@ func (e *Engine) noteClaimed() {
 	defer e.mu.Unlock()
 	close(e.claimed)
 	e.claimed = make(chan struct{})
+	e.claims++
+}
+
+// claimsSoFar is how often noteClaimed was called.
+func (e *Engine) claimsSoFar() int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.claims
 }
 
 // claimedOr waits for noteClaimed or for d.
 func (e *Engine) claimedOr(ctx context.Context, d time.Duration) error {
-	e.mu.Lock()
-	ch := e.claimed
-	e.mu.Unlock()
+	return e.claimsOr(ctx, e.claimsSoFar()+1, d)
+}
+
+// claimsOr waits until noteClaimed has been called n times since the start, or for d.
+func (e *Engine) claimsOr(ctx context.Context, n int, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()
-	select {
-	case <-ch:
-	case <-t.C:
-	case <-ctx.Done():
-		return context.Cause(ctx)
+	for {
+		e.mu.Lock()
+		ch, enough := e.claimed, e.claims >= n
+		e.mu.Unlock()
+		if enough {
+			return nil
+		}
+		select {
+		case <-ch:
+		case <-t.C:
+			return nil
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
 	}
-	return nil
 }
