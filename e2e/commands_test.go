@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -161,7 +162,10 @@ func uniqueKeys(ts *testscript.TestScript, neg bool, args []string) {
 
 // watchUntil follows a job's events until the condition holds. A job that ends first fails the script.
 func watchUntil(ts *testscript.TestScript, id string, what string, holds func(client.Job) bool) {
-	c, err := client.New(client.Options{Server: ts.Getenv("DROVER_SERVER"), AccessKey: "drover-dev", SecretKey: "drover-dev-secret"})
+	c, err := client.New(client.Options{
+		Server:    ts.Getenv("DROVER_SERVER"),
+		AccessKey: cmp.Or(ts.Getenv("DROVER_ACCESS_KEY"), "drover-dev"), SecretKey: cmp.Or(ts.Getenv("DROVER_SECRET_KEY"), "drover-dev-secret"),
+	})
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

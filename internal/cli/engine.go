@@ -17,8 +17,9 @@ import (
 )
 
 type engineCmd struct {
-	Keys   engineKeysCmd   `cmd:"" help:"Make certificates, nkeys and configurations for a new cluster."`
-	Status engineStatusCmd `cmd:"" help:"Show streams, replicas, leaders, lag, nodes and workers."`
+	Keys    engineKeysCmd    `cmd:"" help:"Make certificates, nkeys and configurations for a new cluster."`
+	Recover engineRecoverCmd `cmd:"" help:"Record jobs again whose data folder was lost, from what lies beside their reports."`
+	Status  engineStatusCmd  `cmd:"" help:"Show streams, replicas, leaders, lag, nodes and workers."`
 }
 
 // engineFlags name the engine by the configuration of one of its processes.

@@ -83,6 +83,12 @@ func (l *leader) newCollector(ctx context.Context) (*collector, error) {
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, ckptKey(l.id))
 	switch {
 	case errors.Is(err, ErrNotFound):
+		if c.ckpt, err = c.rebuild(ctx); err != nil {
+			return nil, err
+		}
+		if len(c.ckpt.Segments) > 0 || c.ckpt.Mark > 0 {
+			l.log.Warn("the checkpoint was lost and made again from commits/", "rows", c.ckpt.Succeeded+c.ckpt.Failed)
+		}
 		c.rev, err = l.e.o.Carrier.Create(ctx, Jobs, ckptKey(l.id), encode(c.ckpt))
 		if err != nil {
 			return nil, fmt.Errorf("create checkpoint: %w", err)
@@ -342,6 +348,9 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	if len(files) > 0 {
 		done.Segments = append(done.Segments[:len(done.Segments):len(done.Segments)], segment{Number: next, Files: files})
 	}
+	if err := c.writeNote(ctx, done, len(files) > 0); err != nil {
+		return err
+	}
 	if err := c.store(ctx, done); err != nil {
 		return err
 	}
@@ -372,7 +381,7 @@ func (c *collector) store(ctx context.Context, k checkpoint) error {
 	return nil
 }
 
-// writeSegment writes the files of the open segment and the note that repeats what the checkpoint will say of it.
+// writeSegment writes the files of the open segment.
 func (c *collector) writeSegment(ctx context.Context, n int64) ([]report.File, error) {
 	var files []report.File
 	for _, st := range []job.TaskStatus{job.TaskSucceeded, job.TaskFailed} {
@@ -390,10 +399,6 @@ func (c *collector) writeSegment(ctx context.Context, n int64) ([]report.File, e
 		}
 		failpoint.Hit(failpoint.OneFileWritten)
 		files = append(files, report.File{Status: st, Name: name, Size: p.size, MD5: sum, Rows: p.rows})
-	}
-	name := fmt.Sprintf("%scommits/%08d.json", c.folder, n)
-	if err := putBytes(ctx, c.sink, name, encode(segment{Number: n, Files: files}), report.ContentTypeJSON); err != nil {
-		return nil, fmt.Errorf("write report file %s: %w", name, err)
 	}
 	return files, nil
 }

@@ -42,9 +42,14 @@ func (d *dispatcher) notice(n *notice) {
 
 func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, error) {
 	d := &dispatcher{l: l, c: c}
+	first := l.first
+	l.first = false
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, cursorKey(l.id))
 	switch {
-	case errors.Is(err, ErrNotFound): // nothing has travelled yet
+	case errors.Is(err, ErrNotFound):
+		if !first { // it was lost: all of it may have travelled
+			d.fence = math.MaxInt64
+		}
 		return d, d.saveCursor(ctx)
 	case err != nil:
 		return nil, fmt.Errorf("read cursor: %w", err)

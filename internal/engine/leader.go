@@ -32,6 +32,7 @@ type leader struct {
 	st    stateRecord
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
+	first bool // this leader made the job Active for the first time: nothing has travelled before
 
 	store    object.Store
 	plan     *manifest.Plan
@@ -197,7 +198,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st.Suspended, l.st.SuspendedCause = now, "Waiting for confirmation."
 	case job.Active:
 		if l.st.Started.IsZero() {
-			l.st.Started = now
+			l.st.Started, l.first = now, true
 		}
 		l.st.SystemPaused = false
 	case job.Complete, job.Failed, job.Cancelled:
@@ -288,7 +289,7 @@ func (l *leader) waiting(ctx context.Context) error {
 // active runs the job until it is done, fails, or shall stop.
 func (l *leader) active(ctx context.Context) error {
 	if err := l.startCollector(ctx); err != nil {
-		return err
+		return l.broken(ctx, err)
 	}
 	if err := l.coll.settle(ctx, false); err != nil {
 		return err
@@ -339,6 +340,10 @@ func (l *leader) active(ctx context.Context) error {
 				return l.fail(ctx, f)
 			default:
 			}
+			if err := l.collected(ctx); err != nil {
+				return err
+			}
+			l.st.Progress = l.committed()
 			return l.move(ctx, job.Completing, system, "Every task has ended.")
 		case f := <-l.coll.failing:
 			halt()
@@ -407,7 +412,7 @@ func (l *leader) drain(ctx context.Context) error {
 			return err
 		}
 	}
-	if l.plan == nil || l.st.Started.IsZero() {
+	if l.st.Started.IsZero() {
 		return nil // never Active
 	}
 	if err := l.e.o.Carrier.Shut(ctx, l.id); err != nil {
@@ -486,6 +491,9 @@ func (l *leader) startCollector(ctx context.Context) error {
 		if err := l.load(ctx); err != nil {
 			return err
 		}
+	}
+	if err := l.replan(ctx); err != nil {
+		return err
 	}
 	c, err := l.newCollector(ctx)
 	if err != nil {

@@ -44,6 +44,47 @@ func (l *leader) load(ctx context.Context) error {
 	return nil
 }
 
+// replan reads the manifest again where the plan was lost. Chunks of the lost one may be cut otherwise: they are cut anew.
+func (l *leader) replan(ctx context.Context) error {
+	if l.plan != nil && (l.st.Total == 0 || l.plan.Rows == l.st.Total) {
+		return nil
+	}
+	l.log.Warn("the plan was lost: the manifest is read again")
+	plan, err := l.survey(ctx)
+	if err != nil {
+		return err
+	}
+	if plan.Rows != l.st.Total && l.st.Total > 0 {
+		return failure("ManifestFileChanged", "The manifest has %d rows now; it had %d when the job was prepared.", plan.Rows, l.st.Total)
+	}
+	if err := l.e.o.Carrier.Purge(ctx, l.id); err != nil {
+		return fmt.Errorf("empty queue: %w", err)
+	}
+	if err := l.e.o.Carrier.Delete(ctx, Jobs, cursorKey(l.id)); err != nil {
+		return fmt.Errorf("delete cursor: %w", err)
+	}
+	if err := l.keepPlan(ctx, plan); err != nil {
+		return err
+	}
+	l.plan = plan
+	return nil
+}
+
+// survey reads the manifest, going on from a plan that is not whole.
+func (l *leader) survey(ctx context.Context) (*manifest.Plan, error) {
+	return manifest.Survey(ctx, opener{l.store}, l.made.Spec.Manifest, manifest.Options{
+		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
+		Progress: func(p *manifest.Plan) error {
+			if !keptAt(len(p.Files)) {
+				return nil
+			}
+			err := l.keepPlan(ctx, p)
+			failpoint.Hit(failpoint.FileSurveyed)
+			return err
+		},
+	})
+}
+
 // preparing checks everything that can be checked before an object is touched, and pins the manifest.
 func (l *leader) preparing(ctx context.Context) error {
 	pctx, cancel := context.WithCancelCause(ctx)
@@ -94,17 +135,7 @@ func (l *leader) prepare(ctx context.Context) error {
 	if err := l.checkReport(ctx); err != nil {
 		return err
 	}
-	plan, err := manifest.Survey(ctx, opener{l.store}, s.Manifest, manifest.Options{
-		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
-		Progress: func(p *manifest.Plan) error {
-			if !keptAt(len(p.Files)) {
-				return nil
-			}
-			err := l.keepPlan(ctx, p)
-			failpoint.Hit(failpoint.FileSurveyed)
-			return err
-		},
-	})
+	plan, err := l.survey(ctx)
 	if err != nil {
 		return err
 	}
@@ -152,7 +183,7 @@ func (l *leader) checkReport(ctx context.Context) error {
 	if err == nil {
 		rec := l.made
 		rec.Spec.Request = job.Request{Protocol: rec.Spec.Request.Protocol}
-		name := report.Folder(l.made.Spec.Report.Prefix, l.id) + "job.json"
+		name := jobName(report.Folder(l.made.Spec.Report.Prefix, l.id))
 		err = putBytes(ctx, sink, name, encode(rec), report.ContentTypeJSON)
 	}
 	if err == nil || object.Retryable(err) || ctx.Err() != nil {

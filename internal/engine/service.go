@@ -81,9 +81,7 @@ func revision(jobRev, stateRev uint64) string { return fmt.Sprintf("%x-%x", jobR
 // token claims the request's token for a new job id. The same request that finds the token but no job (a crash came in
 // between) gets that id again. Requests are the same when they ask for the same, however their elements are ordered.
 func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again bool, err error) {
-	rec.Request.Body = nil
-	sum := sha256.Sum256(encode(rec))
-	t := tokenRecord{Job: job.NewID(), Hash: hex.EncodeToString(sum[:])}
+	t := tokenRecord{Job: job.NewID(), Hash: requestHash(rec)}
 	key := tokenKey(rec.Account, rec.Token)
 	_, err = s.e.o.Carrier.Create(ctx, Jobs, key, encode(t))
 	if err == nil {
@@ -108,6 +106,13 @@ func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again b
 		return "", false, duplicate(old.Job, old.Hash == t.Hash)
 	}
 	return old.Job, true, nil
+}
+
+// requestHash tells whether two requests ask for the same.
+func requestHash(rec specRecord) string {
+	rec.Request.Body = nil
+	sum := sha256.Sum256(encode(rec))
+	return hex.EncodeToString(sum[:])
 }
 
 func (s *Service) exists(ctx context.Context, id job.ID) (bool, error) {

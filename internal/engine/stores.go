@@ -49,6 +49,9 @@ type bucketSink struct {
 	bucket job.Bucket
 }
 
+// BucketSink is where reports in a bucket lie.
+func BucketSink(store object.Store, bucket job.Bucket) report.Sink { return bucketSink{store, bucket} }
+
 // Put implements report.Sink.
 func (s bucketSink) Put(ctx context.Context, name string, body io.ReadSeeker, size int64, contentType string) error {
 	_, err := s.store.Put(ctx, object.PutRequest{

@@ -64,9 +64,14 @@ func (c *Carrier) streamConfigs(maxStore int64) []jetstream.StreamConfig {
 		cfg.AllowDirect, cfg.Duplicates = true, dedupWindow
 		all = append(all, cfg)
 	}
+	// A stream that was lost and made again goes on above all revisions and sequences that were ever told.
+	above := uint64(time.Now().UnixMicro())
 	for i := range all {
 		all[i].Replicas = c.replicas
 		if !c.shared {
+			if all[i].Name == streamResults {
+				all[i].FirstSeq = above
+			}
 			continue
 		}
 		// Any replica answers a direct read, also one that lags behind: reads go to the leader.
@@ -74,8 +79,7 @@ func (c *Carrier) streamConfigs(maxStore int64) []jetstream.StreamConfig {
 		if all[i].MaxAge == 0 {
 			all[i].Duplicates = sharedDedupWindow
 		}
-		// A stream that was lost and made again goes on above all revisions and sequences that were ever told.
-		all[i].FirstSeq = uint64(time.Now().UnixMicro())
+		all[i].FirstSeq = above
 	}
 	return all
 }
@@ -106,6 +110,9 @@ func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
 
 func (c *Carrier) makeStream(ctx context.Context, cfg jetstream.StreamConfig, bounded bool) (jetstream.Stream, error) {
 	if !c.shared {
+		if s, err := c.js.Stream(ctx, cfg.Name); err == nil {
+			cfg.FirstSeq = s.CachedInfo().Config.FirstSeq // it cannot be changed
+		}
 		return c.js.CreateOrUpdateStream(ctx, cfg)
 	}
 	s, err := c.js.Stream(ctx, cfg.Name)
