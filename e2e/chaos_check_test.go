@@ -20,6 +20,9 @@ import (
 // the latest a second after it ended, and a machine that is busy may be slow with that.
 const inFlightFor = 3 * time.Second
 
+// heldChunks is how many chunks a worker holds at most: what it has not handed in of them dies with it.
+const heldChunks = 16
+
 // late is how long after a kill was seen a call can still come out of the sockets.
 const late = 100 * time.Millisecond
 
@@ -163,6 +166,9 @@ func (s *crashSeed) checkCalls(seen map[string]string) {
 		kills = append(kills, clock(at))
 	}
 	s.t.Logf("%d keys asked for, %d calls repeated, begun up to %v before a kill; kills at %v", len(last), repeats, oldest.Round(time.Millisecond), kills)
+	if most := len(s.kills) * heldChunks * chaosChunk; repeats > most {
+		s.t.Errorf("%d calls were repeated, %d kills can have taken %d along", repeats, len(s.kills), most)
+	}
 	switch done := s.last.Progress.Succeeded + s.last.Progress.Failed; {
 	case s.last.Status == "Complete" && len(last) != len(s.list.keys):
 		s.t.Errorf("%d keys were asked for, %d are in the list", len(last), len(s.list.keys))

@@ -29,6 +29,7 @@ import (
 const (
 	chaosRole    = "qcs::cam::uin/100000000001:roleName/batch"
 	chaosObjects = 3000
+	chaosChunk   = 40       // rows, as in the configurations
 	largeObject  = 36 << 20 // three parts of 16 MiB where a copy is carried between regions
 )
 

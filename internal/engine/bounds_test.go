@@ -2,8 +2,12 @@ package engine
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/manifest"
 )
 
 func TestPlansOfManyFilesAreNotWrittenAfterEach(t *testing.T) {
@@ -21,6 +25,33 @@ func TestPlansOfManyFilesAreNotWrittenAfterEach(t *testing.T) {
 	}
 	if kept > 1000 {
 		t.Errorf("the plan of %d files is written %d times", files, kept)
+	}
+}
+
+// Twenty billion rows are 20,000 data files of an inventory. As JSON their plan was more than the carrier takes.
+func TestPlanOfTwentyBillionRowsIsARecord(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 1))
+	sum := func() string { return fmt.Sprintf("%016x%016x", random.Uint64(), random.Uint64()) }
+	p := manifest.Plan{Format: job.FormatInventory, ChunkRows: 1000}
+	for range 20_000 {
+		p.Files = append(p.Files, manifest.File{
+			Name: manifest.Name{Bucket: "inventories-1250000000", Key: job.Key(fmt.Sprintf("cos_bucket_inventory/1250000000/photos-1250000000/weekly/data/%s.csv.gz", sum()))},
+			ETag: sum(), MD5: sum(), Size: 40_000_000 + random.Int64N(9_999_999), Rows: 1_000_000, FirstRow: p.Rows, FirstChunk: p.Chunks, Compression: "gzip",
+		})
+		p.Rows += 1_000_000
+		p.Chunks += 1000
+	}
+	b := encodePacked(p)
+	t.Logf("%d bytes, %d as they are", len(b), len(encode(p)))
+	if len(b) > maxPlan/2 {
+		t.Errorf("the plan takes %d bytes", len(b))
+	}
+	got, err := decode[manifest.Plan](Record{Key: "plan.x", Value: b})
+	if err != nil || len(got.Files) != len(p.Files) || got.Files[19_999] != p.Files[19_999] || got.Rows != p.Rows {
+		t.Errorf("read back: %v, %d files", err, len(got.Files))
+	}
+	if _, err := decode[manifest.Plan](Record{Key: "plan.x", Value: b[:len(b)/2]}); err == nil {
+		t.Error("half a record was read")
 	}
 }
 

@@ -154,12 +154,12 @@ func (l *leader) prepare(ctx context.Context) error {
 }
 
 // maxPlan bounds a plan's record, in bytes: what the carrier takes as one message, less some room. It is enough for some
-// 22,000 data files with names of a hundred bytes.
+// 50,000 data files with names of a hundred bytes.
 const maxPlan = 7 << 20
 
 // keepPlan writes what is known of the manifest so far.
 func (l *leader) keepPlan(ctx context.Context, p *manifest.Plan) error {
-	b := encode(p)
+	b := encodePacked(p)
 	if len(b) > maxPlan {
 		return failure("ManifestTooLarge", "The manifest has more data files than a job can have: its plan takes %d bytes with %d of them, the limit is %d. "+
 			"Split it into several manifests, or let the inventory write larger files.", len(b), len(p.Files), maxPlan)

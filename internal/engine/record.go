@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/operation"
+	"github.com/klauspost/compress/zstd"
 )
 
 // Keys of the records. One writer each: the API writes job, tags and token, the leader state and plan, the dispatcher
@@ -151,8 +153,44 @@ func encode(v any) []byte {
 	return b
 }
 
+// packFrom is the size from which encodePacked packs.
+const packFrom = 64 << 10
+
+// encodePacked is encode for records that may be large: the plan of 20,000 data files takes 8 MB as it is.
+func encodePacked(v any) []byte {
+	b := encode(v)
+	if len(b) < packFrom {
+		return b
+	}
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	if err != nil {
+		panic(fmt.Sprintf("pack record: %v", err)) // constant options: cannot fail
+	}
+	defer w.Close()
+	return w.EncodeAll(b, nil)
+}
+
+var packed = []byte{0x28, 0xb5, 0x2f, 0xfd} // how zstd begins (RFC 8878); JSON does not
+
+func unpack(b []byte) ([]byte, error) {
+	r, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(256<<20))
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return r.DecodeAll(b, nil)
+}
+
+// decode reads what encode or encodePacked wrote.
 func decode[T any](r Record) (T, error) {
 	var v T
+	if bytes.HasPrefix(r.Value, packed) {
+		b, err := unpack(r.Value)
+		if err != nil {
+			return v, fmt.Errorf("unpack record %s: %w", r.Key, err)
+		}
+		r.Value = b
+	}
 	if err := json.Unmarshal(r.Value, &v); err != nil {
 		return v, fmt.Errorf("decode record %s: %w", r.Key, err)
 	}
