@@ -107,7 +107,7 @@ func (c *Client) If(revision string) *Client {
 // ListOptions narrows a listing.
 type ListOptions struct {
 	Statuses    []string // empty = all
-	Operation   string   // copy, restore, delete or tagging; empty = all
+	Operation   string   // copy, restore, delete, tagging or acl; empty = all
 	Search      string   // what the id or the description must have in it; empty = all
 	NewestFirst bool
 	Cursor      string // the Next of the page before, in the same order
@@ -192,6 +192,22 @@ func (c *Client) Retry(ctx context.Context, id string, r Retry) (Job, error) {
 		r.Token = rand.Text()
 	}
 	return call[Job](ctx, c, http.MethodPost, jobPath(id, "/retry"), nil, r)
+}
+
+// Tags gives a job's own tags.
+func (c *Client) Tags(ctx context.Context, id string) ([]Tag, error) {
+	answer, err := call[Tags](ctx, c, http.MethodGet, jobPath(id, "/tags"), nil, nil)
+	return answer.Tags, err
+}
+
+// SetTags puts other tags in the place of a job's own, at most 50; none takes all away. A job that has ended can be given
+// some too.
+func (c *Client) SetTags(ctx context.Context, id string, tags []Tag) error {
+	if tags == nil {
+		tags = []Tag{}
+	}
+	_, err := c.do(ctx, http.MethodPut, jobPath(id, "/tags"), nil, Tags{tags})
+	return err
 }
 
 // Work tells of a job's chunks and segments.

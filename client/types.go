@@ -14,15 +14,45 @@ type Spec struct {
 	// ConfirmationRequired lets the job wait, Suspended, until it is confirmed.
 	ConfirmationRequired bool   `json:"confirmationRequired,omitempty"`
 	Description          string `json:"description,omitempty"` // at most 256 bytes
-	// Manifest is the list of objects.
-	Manifest  Manifest  `json:"manifest"`
-	Operation Operation `json:"operation"`
+	// Manifest is the list of objects. In its place Generator may be given, which makes one.
+	Manifest  Manifest   `json:"manifest,omitzero"`
+	Generator *Generator `json:"generator,omitempty"`
+	Operation Operation  `json:"operation"`
 	// Priority is 0–2147483647; a larger value runs first.
 	Priority int32  `json:"priority"`
 	Report   Report `json:"report"`
 	// Role is what the job acts as: qcs::cam::uin/<uin>:roleName/<name>, arn:aws:iam::<account>:role/<name>, or the name
 	// of a role of the caller's account.
 	Role string `json:"role"`
+	// Tags are the job's own, at most 50: what it is made with. Tags and SetTags read and change them.
+	Tags []Tag `json:"tags,omitempty"`
+}
+
+// Generator makes a job's manifest while the job is prepared: its source is listed, and what the filter lets through is
+// kept as an inventory report.
+type Generator struct {
+	SourceBucket string       `json:"sourceBucket"`
+	Filter       ObjectFilter `json:"filter,omitzero"`
+	Output       Place        `json:"output,omitzero"` // where the list is kept; left out, beside the report
+}
+
+// Place is where something is written.
+type Place struct {
+	Region string `json:"region,omitempty"` // empty = the job's
+	Bucket string `json:"bucket"`
+	Prefix string `json:"prefix,omitempty"` // at most 512 bytes
+}
+
+// ObjectFilter lets objects through that fit all that is set in it.
+type ObjectFilter struct {
+	Prefixes      []string  `json:"prefixes,omitempty"`   // the key begins with one of them
+	Suffixes      []string  `json:"suffixes,omitempty"`   // the key ends with one of them
+	Substrings    []string  `json:"substrings,omitempty"` // the key has one of them in it
+	CreatedAfter  time.Time `json:"createdAfter,omitzero"`
+	CreatedBefore time.Time `json:"createdBefore,omitzero"`
+	LargerThan    *int64    `json:"largerThan,omitempty"`  // bytes
+	SmallerThan   *int64    `json:"smallerThan,omitempty"` // bytes
+	Classes       []string  `json:"classes,omitempty"`     // storage classes
 }
 
 // Manifest names an object that lists objects.
@@ -35,6 +65,8 @@ type Manifest struct {
 	// Version is the object's version id; empty = the latest.
 	Version string `json:"version,omitempty"`
 	ETag    string `json:"etag"` // with or without quotes
+	// PlusSpace says that + in a key of a CSV is a space, as the AWS S3 API has it; in inventories it always is.
+	PlusSpace bool `json:"plusSpace,omitempty"`
 }
 
 // Operation is what happens to each object: exactly one of its fields is set.
@@ -43,6 +75,7 @@ type Operation struct {
 	Restore *Restore `json:"restore,omitempty"`
 	Delete  *Delete  `json:"delete,omitempty"`
 	Tagging *Tagging `json:"tagging,omitempty"`
+	ACL     *ACL     `json:"acl,omitempty"`
 }
 
 // Copy copies each object to another bucket. The directives are Copy, Replaced and Add; empty = the default.
@@ -63,7 +96,7 @@ type Copy struct {
 	Metadata          string    `json:"metadata,omitempty"`
 	NewMetadata       *Metadata `json:"newMetadata,omitempty"`
 	Tagging           string    `json:"tagging,omitempty"`
-	NewTags           []Tag     `json:"newTags,omitempty"`
+	NewTags           []Tag     `json:"newTags,omitzero"` // with Replaced, an empty list takes all tags away
 	IfModifiedSince   time.Time `json:"ifModifiedSince,omitzero"`
 	IfUnmodifiedSince time.Time `json:"ifUnmodifiedSince,omitzero"`
 }
@@ -114,12 +147,25 @@ type Tagging struct {
 	Tags      []Tag  `json:"tags"`
 }
 
+// ACL puts an access list in the place of each object's own: a canned one, or grants.
+type ACL struct {
+	Canned string  `json:"canned,omitempty"` // private or public-read
+	Owner  *Owner  `json:"owner,omitempty"`  // nil = the owner that each object has
+	Grants []Grant `json:"grants,omitempty"`
+}
+
+// Owner is an object's owner.
+type Owner struct {
+	ID          string `json:"id"`
+	DisplayName string `json:"displayName,omitempty"`
+}
+
 // Report is where the completion report goes.
 type Report struct {
 	Enabled bool   `json:"enabled"`
 	Region  string `json:"region,omitempty"` // empty = the job's
 	Bucket  string `json:"bucket,omitempty"`
-	Prefix  string `json:"prefix,omitempty"` // at most 256 bytes
+	Prefix  string `json:"prefix,omitempty"` // at most 512 bytes; 256 where COS's API is to show it
 	Scope   string `json:"scope,omitempty"`  // AllTasks or FailedTasksOnly
 }
 
@@ -146,6 +192,8 @@ type Job struct {
 	ReportManifest string `json:"reportManifest,omitempty"`
 	// RetryOf is the job whose failed tasks this one does again.
 	RetryOf string `json:"retryOf,omitempty"`
+	// GeneratedManifest is what the spec's Generator has made; nil until then.
+	GeneratedManifest *Manifest `json:"generatedManifest,omitempty"`
 	// Revision changes with status, priority and what else is asked of the job, and not with its progress. It is what If
 	// takes.
 	Revision string `json:"revision"`
@@ -269,6 +317,11 @@ type ReportFile struct {
 // Reason is the body of the calls that move a job.
 type Reason struct {
 	Reason string `json:"reason,omitempty"` // at most 256 bytes
+}
+
+// Tags are a job's own tags.
+type Tags struct {
+	Tags []Tag `json:"tags"`
 }
 
 // Priority is the body of the call that changes a job's priority.

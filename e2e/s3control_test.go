@@ -97,5 +97,42 @@ func TestAWSCLIDrivesJobs(t *testing.T) {
 	}
 }
 
+// TestAWSCLIHasItsManifestMade lets the server list a bucket, and copy what a filter lets through.
+func TestAWSCLIHasItsManifestMade(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("aws"); err != nil {
+		t.Skip("the AWS CLI is not installed") // TestAWSCLIUsesTheStore fails for that in CI
+	}
+	s := newServer(t)
+	s.fillBucket("source", 40, chaosKey)
+	s.fillBucket("target", 0, nil)
+	wanted := chaosKey(7)
+	for name, c := range map[string]struct {
+		filter string
+		place  string
+		total  float64
+	}{
+		"all":  {`{}`, `"EnableManifestOutput":false`, 40},
+		"some": {fmt.Sprintf(`{"KeyNameConstraint":{"MatchAnyPrefix":[%q]}}`, wanted), `"EnableManifestOutput":true,"ManifestOutputLocation":{"Bucket":"arn:aws:s3:::target","ManifestPrefix":"lists","ManifestFormat":"S3InventoryReport_CSV_20211130"}`, 1},
+	} {
+		id := s.control("create-job", "--priority", "7", "--no-confirmation-required", "--role-arn", s.role(),
+			"--operation", `{"S3PutObjectCopy":{"TargetResource":"arn:aws:s3:::target","TargetKeyPrefix":"`+name+`"}}`,
+			"--manifest-generator", `{"S3JobManifestGenerator":{"SourceBucket":"arn:aws:s3:::source",`+c.place+`,"Filter":`+c.filter+`}}`,
+			"--report", `{"Enabled":true,"Bucket":"arn:aws:s3:::target","Prefix":"reports","Format":"Report_CSV_20180820","ReportScope":"AllTasks"}`,
+		)["JobId"].(string)
+		j := s.describe(id, "Complete")
+		if p := j["ProgressSummary"].(map[string]any); p["NumberOfTasksSucceeded"] != c.total || p["TotalNumberOfTasks"] != c.total {
+			t.Errorf("%s: %v", name, p)
+		}
+		made := j["GeneratedManifestDescriptor"].(map[string]any)["Location"].(map[string]any)["ObjectArn"].(string)
+		if out, err := s.aws(t.TempDir(), "s3", "cp", "--quiet", "s3://"+strings.TrimPrefix(made, "arn:aws:s3:::"), filepath.Join(t.TempDir(), "m")); err != nil {
+			t.Errorf("%s: %s: %v\n%s", name, made, err, out)
+		}
+		if out, err := s.aws(t.TempDir(), "s3api", "head-object", "--bucket", "target", "--key", name+"/"+wanted); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, out)
+		}
+	}
+}
+
 // role is the AWS spelling of dev's role.
 func (s *server) role() string { return "arn:aws:iam::100000000001:role/COSBatch_QcsRole" }

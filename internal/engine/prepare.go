@@ -72,7 +72,11 @@ func (l *leader) replan(ctx context.Context) error {
 
 // survey reads the manifest, going on from a plan that is not whole.
 func (l *leader) survey(ctx context.Context) (*manifest.Plan, error) {
-	return manifest.Survey(ctx, opener{l.store}, l.made.Spec.Manifest, manifest.Options{
+	list, err := l.manifest(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return manifest.Survey(ctx, opener{l.store}, list, manifest.Options{
 		ChunkRows: l.e.o.ChunkRows, Resume: l.plan,
 		Progress: func(p *manifest.Plan) error {
 			if !keptAt(len(p.Files)) {

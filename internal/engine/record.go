@@ -70,6 +70,7 @@ type stateRecord struct {
 	Failures       []job.Failure
 	Events         []job.Event
 	ReportManifest string
+	Generated      *job.Manifest `json:",omitempty"` // the manifest that was made for the job
 }
 
 // doneRecord is a finished job.
@@ -107,6 +108,7 @@ type specRecord struct {
 	ConfirmationRequired bool
 	Description          string
 	Manifest             job.Manifest
+	Generator            *job.Generator `json:",omitempty"`
 	Operation            string
 	Parameters           json.RawMessage
 	Priority             job.Priority
@@ -124,7 +126,7 @@ func fromSpec(s job.Spec) (specRecord, error) {
 	}
 	return specRecord{
 		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
-		Description: s.Description, Manifest: s.Manifest, Operation: name, Parameters: params,
+		Description: s.Description, Manifest: s.Manifest, Generator: s.Generator, Operation: name, Parameters: params,
 		Priority: s.Priority, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request, RetryOf: s.RetryOf,
 	}, nil
 }
@@ -140,7 +142,7 @@ func (r specRecord) spec() (job.Spec, error) {
 	}
 	return job.Spec{
 		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
-		Description: r.Description, Manifest: r.Manifest, Operation: op,
+		Description: r.Description, Manifest: r.Manifest, Generator: r.Generator, Operation: op,
 		Priority: r.Priority, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request, RetryOf: r.RetryOf,
 	}, nil
 }
@@ -233,11 +235,15 @@ func view(j jobRecord, s stateRecord, live *job.Progress) (job.Job, error) {
 	if s.Status == job.Active {
 		p.ActiveFor += time.Since(s.Since)
 	}
+	var generated job.Manifest
+	if s.Generated != nil {
+		generated = *s.Generated
+	}
 	return job.Job{
 		ID: j.ID, Spec: spec, Status: shownStatus(j, s), Priority: j.Priority,
 		StatusReason: s.Reason, SuspendedCause: s.SuspendedCause, PausedByUser: j.Pause != nil,
 		Progress: p, Failures: s.Failures,
 		Created: j.Created, Suspended: s.Suspended, Started: s.Started, Terminated: s.Terminated,
-		Events: s.Events, ReportManifest: s.ReportManifest,
+		Events: s.Events, ReportManifest: s.ReportManifest, Generated: generated,
 	}, nil
 }

@@ -67,6 +67,7 @@ func retryable(j job.Job) error {
 func retrySpec(old job.Job, r job.Retry) job.Spec {
 	spec := old.Spec
 	spec.RetryOf, spec.Request, spec.Priority = old.ID, job.Request{}, old.Priority
+	spec.Generator = nil
 	spec.Token = r.Token
 	if spec.Token == "" {
 		spec.Token = string(job.NewID())

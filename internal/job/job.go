@@ -71,6 +71,8 @@ type Job struct {
 	Events         []Event // oldest first, at most 100
 	// ReportManifest is the report manifest's key (or local path) once it is written.
 	ReportManifest string
+	// Generated is the manifest that Spec.Generator made; zero until then.
+	Generated Manifest
 	// Revision changes with the job's status, its priority and what else callers ask of it; not with its progress.
 	Revision string
 }

@@ -84,6 +84,7 @@ type Spec struct {
 	ConfirmationRequired bool
 	Description          string // 0–256 bytes
 	Manifest             Manifest
+	Generator            *Generator // in place of a Manifest: makes it; nil = the manifest is given
 	Operation            Operation
 	Priority             Priority
 	Report               Report

@@ -10,7 +10,7 @@ import (
 const (
 	MaxToken        = 64
 	MaxDescription  = 256
-	MaxReportPrefix = 256
+	MaxReportPrefix = 512 // COS takes 256
 	MaxKey          = 1024
 	MaxETag         = 1024
 	MaxVersion      = 1024
@@ -37,6 +37,12 @@ func (s Spec) Validate() error {
 	s.head(&p)
 	if s.Manifest.present() {
 		s.Manifest.check(&p, local)
+	}
+	if s.Generator != nil {
+		s.Generator.check(&p, s.Report)
+		if s.Manifest.present() {
+			p.Addf("ManifestGenerator", "is given together with a Manifest; give one of them.")
+		}
 	}
 	if s.Operation != nil {
 		p.Add(s.Operation.Validate())
@@ -80,7 +86,7 @@ func (s Spec) missing(p *Problems) {
 		name    string
 		present bool
 	}{
-		{"Manifest", s.Manifest.present()},
+		{"Manifest", s.Manifest.present() || s.Generator != nil},
 		{"Operation", s.Operation != nil},
 	} {
 		if !part.present {

@@ -104,8 +104,8 @@ func TestSpecValidate(t *testing.T) {
 		{"report without a scope", func(s *Spec) { s.Report.Scope = "" }, "Report.ReportScope", `""`},
 		{"report of an unknown scope", func(s *Spec) { s.Report.Scope = "All" }, "Report.ReportScope", `"All"`},
 		{"unknown scope of no report", func(s *Spec) { s.Report = Report{Scope: "All"} }, "Report.ReportScope", `"All"`},
-		{"report prefix of 256", func(s *Spec) { s.Report.Prefix = ascii(256) }, "", ""},
-		{"report prefix of 257", func(s *Spec) { s.Report.Prefix = ascii(257) }, "Report.Prefix", "257"},
+		{"report prefix of 512", func(s *Spec) { s.Report.Prefix = ascii(512) }, "", ""},
+		{"report prefix of 513", func(s *Spec) { s.Report.Prefix = ascii(513) }, "Report.Prefix", "513"},
 		{"report prefix with a control byte", func(s *Spec) { s.Report.Prefix = "a\x7f" }, "Report.Prefix", "control"},
 
 		{"no role", func(s *Spec) { s.Role = Role{} }, "RoleArn", "names no role"},

@@ -35,7 +35,10 @@ func (s *Stores) Check(_ context.Context, spec job.Spec, sources []job.Bucket) e
 // LeastPolicy implements access.Policies: what Check asks for, and what it takes besides to copy large objects by parts,
 // to clear up after an interrupted attempt, and to read the report afterwards.
 func (s *Stores) LeastPolicy(spec job.Spec, sources []job.Bucket) (access.Policy, error) {
-	if len(sources) == 0 {
+	switch {
+	case spec.Generator != nil:
+		sources = []job.Bucket{spec.Generator.Source}
+	case len(sources) == 0:
 		sources = []job.Bucket{"*"}
 	}
 	spec = s.withRegions(spec)
@@ -117,7 +120,14 @@ func below(c *operation.Copy) string {
 // needsOf lists what a job needs (Tencent doc pages 436/32958 and 436/30580). All regions of the spec are named.
 func needsOf(a job.Account, spec job.Spec, sources []job.Bucket) []access.Right {
 	var rights []access.Right
-	if at := spec.Manifest.Location; at.Path == "" {
+	if g := spec.Generator; g != nil {
+		at := spec.Kept()
+		under := access.ObjectsBelow(a, at.Region, at.Bucket, folder(at.Prefix))
+		rights = append(rights, access.Right{Action: access.PutObject, On: under}, access.Right{Action: access.GetObject, On: under})
+		for _, prefix := range g.Filter.Listings() {
+			rights = append(rights, access.Right{Action: access.ListBucket, On: access.BucketOf(a, spec.Region, g.Source, prefix)})
+		}
+	} else if at := spec.Manifest.Location; at.Path == "" {
 		rights = append(rights, access.Right{Action: access.GetObject, On: access.Object(a, spec.Region, at.Bucket, at.Key, at.Version)})
 	}
 	source, there := operationNeeds(spec.Operation)

@@ -203,12 +203,18 @@ func unquote(etag string) string {
 	return etag
 }
 
+// maxReportPrefix is COS's (Tencent Cloud 436/33781), in bytes; S3's is twice as long.
+const maxReportPrefix = 256
+
 func (d *decoder) report(n *xmltree.Node) job.Report {
 	f := d.children(n, "Report", "Bucket", "Enabled", "Format", "Prefix", "ReportScope")
 	r := job.Report{
 		Enabled: d.bool(f["Enabled"], "Report.Enabled"),
 		Prefix:  f["Prefix"].Raw(),
 		Scope:   job.ReportScope(f["ReportScope"].Value()),
+	}
+	if len(r.Prefix) > maxReportPrefix {
+		d.fail(job.FieldErrorf("Report.Prefix", "is %d bytes long; at most %d are allowed.", len(r.Prefix), maxReportPrefix))
 	}
 	if format := f["Format"].Value(); format != job.ReportFormat && (r.Enabled || format != "") {
 		d.fail(job.FieldErrorf("Report.Format", "%.64q is not a report format; give %s.", format, job.ReportFormat))

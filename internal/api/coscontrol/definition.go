@@ -11,6 +11,9 @@ import (
 
 // Definition writes the CreateJobRequest that makes the same job; false where this protocol has no words for it.
 func Definition(s job.Spec) ([]byte, bool) {
+	if s.Generator != nil {
+		return nil, false
+	}
 	n := xmltree.Branch("CreateJobRequest",
 		xmltree.Leaf("ClientRequestToken", s.Token),
 		xmltree.Leaf("ConfirmationRequired", strconv.FormatBool(s.ConfirmationRequired)),

@@ -106,6 +106,10 @@ type updateJobStatusResult struct {
 }
 
 func describe(j job.Job) describeJobResult {
+	if j.Spec.Generator != nil { // another API's: COS knows the list that was made
+		j.Spec.Manifest = j.Generated
+		j.Spec.Manifest.Format = job.FormatInventory
+	}
 	e := echoOf(j.Spec)
 	d := describedJob{
 		ConfirmationRequired: j.Spec.ConfirmationRequired,

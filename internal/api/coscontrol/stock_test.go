@@ -271,4 +271,15 @@ func TestStockClientReadsJobsOfOtherProtocols(t *testing.T) {
 	if got.FailureReasons.FailureReason != "last" {
 		t.Errorf("failures: %+v", got.FailureReasons)
 	}
+	// Terraform's provider goes through Manifest without looking: it is there before the list that is made is.
+	w.jobs.Set(j.ID, func(j *job.Job) { j.Spec.Manifest, j.Spec.Generator = job.Manifest{}, &job.Generator{Source: "photos"} })
+	if got := describeWith(t, w, string(j.ID)); got.Manifest == nil || got.Manifest.Location == nil || got.Manifest.Spec == nil {
+		t.Errorf("before the list is made: %+v", got.Manifest)
+	}
+	w.jobs.Set(j.ID, func(j *job.Job) {
+		j.Generated = job.Manifest{Format: job.FormatInventory, Location: job.Location{Bucket: "lists", Key: "made/manifest.json", ETag: "abc"}}
+	})
+	if got := describeWith(t, w, string(j.ID)); got.Manifest.Spec.Format != "COSInventoryReport_CSV_V1" || got.Manifest.Location.ETag != "abc" {
+		t.Errorf("the list that was made: %+v", got.Manifest)
+	}
 }

@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -60,17 +59,14 @@ func openBook(t *testing.T) *access.Book {
 // ask sends a request of alice's that has to be answered well, and decodes the answer.
 func ask[T any](w *world, method, target, body string, status int) T {
 	w.t.Helper()
-	var out T
 	resp, answer := w.send(alice, method, target, body)
 	if resp.StatusCode != status {
 		w.t.Fatalf("%s %s: %d %s", method, target, resp.StatusCode, answer)
 	}
-	if answer != "" {
-		if err := json.Unmarshal([]byte(answer), &out); err != nil {
-			w.t.Fatal(err)
-		}
+	if answer == "" {
+		answer = "{}"
 	}
-	return out
+	return answered[T](w.t, answer)
 }
 
 const readAll = `{"version":"2.0","statement":[{"effect":"allow","action":["cos:GetObject"],"resource":["*"]}]}`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,6 +31,27 @@ func (w *world) many(n int) {
 		if resp, text := w.send(alice, "POST", "/api/v1/jobs", body); resp.StatusCode != http.StatusCreated {
 			w.t.Fatalf("create: %d %s", resp.StatusCode, text)
 		}
+	}
+}
+
+func TestAJobsOwnTags(t *testing.T) {
+	t.Parallel()
+	w := setup(t, 0)
+	w.create()
+	const at = "/api/v1/jobs/job-00001/tags"
+	if got := ask[client.Tags](w, "GET", at, "", 200); len(got.Tags) != 0 {
+		t.Errorf("at first %v", got)
+	}
+	want := client.Tags{Tags: []client.Tag{{Key: "team", Value: "a"}, {Key: "empty"}}}
+	ask[client.Tags](w, "PUT", at, `{"tags":[{"key":"team","value":"a"},{"key":"empty","value":""}]}`, 200)
+	if got := ask[client.Tags](w, "GET", at, "", 200); !slices.Equal(got.Tags, want.Tags) {
+		t.Errorf("got %v", got)
+	}
+	if got := ask[client.Tags](w, "PUT", at, `{"tags":[]}`, 200); len(got.Tags) != 0 {
+		t.Errorf("taken away: %v", got)
+	}
+	if resp, body := w.send(alice, "PUT", at, `{}`); resp.StatusCode != 400 || !strings.Contains(body, `"field":"tags"`) {
+		t.Errorf("%d %s", resp.StatusCode, body)
 	}
 }
 

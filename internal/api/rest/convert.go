@@ -45,9 +45,12 @@ func toSpec(s client.Spec, account job.Account) (job.Spec, error) {
 			Prefix:  s.Report.Prefix,
 			Scope:   job.ReportScope(s.Report.Scope),
 		},
-		Role:    role,
-		Request: job.Request{Protocol: "json"},
+		Role:      role,
+		Tags:      toTags(s.Tags),
+		Generator: toGenerator(s.Generator),
+		Request:   job.Request{Protocol: "json"},
 	}
+	spec.Manifest.PlusSpace = s.Manifest.PlusSpace
 	for _, f := range s.Manifest.Fields {
 		spec.Manifest.Fields = append(spec.Manifest.Fields, job.Field(f))
 	}
@@ -80,8 +83,11 @@ func toOperation(o client.Operation) (job.Operation, error) {
 	if o.Tagging != nil {
 		ops = append(ops, &operation.Tagging{Directive: operation.Directive(o.Tagging.Directive), Tags: toTags(o.Tagging.Tags)})
 	}
+	if o.ACL != nil {
+		ops = append(ops, toACL(*o.ACL))
+	}
 	if len(ops) != 1 {
-		return nil, job.FieldErrorf("operation", "%d are given; give exactly one of copy, restore, delete and tagging.", len(ops))
+		return nil, job.FieldErrorf("operation", "%d are given; give exactly one of %s.", len(ops), strings.Join(operations, ", "))
 	}
 	return ops[0], nil
 }
@@ -105,20 +111,68 @@ func toCopy(c client.Copy) *operation.Copy {
 		IfModifiedSince:   c.IfModifiedSince,
 		IfUnmodifiedSince: c.IfUnmodifiedSince,
 	}
-	for _, g := range c.Grants {
-		op.Grants = append(op.Grants, object.Grant{
-			Grantee:    object.Grantee{ID: g.ID, URI: g.URI, DisplayName: g.DisplayName},
-			Permission: g.Permission,
-		})
-	}
+	op.Grants = toGrants(c.Grants)
 	if m := c.NewMetadata; m != nil {
 		op.NewMetadata = object.Metadata(*m)
 	}
 	return op
 }
 
+func toGrants(grants []client.Grant) []object.Grant {
+	var out []object.Grant
+	for _, g := range grants {
+		out = append(out, object.Grant{
+			Grantee:    object.Grantee{ID: g.ID, URI: g.URI, DisplayName: g.DisplayName},
+			Permission: g.Permission,
+		})
+	}
+	return out
+}
+
+func toACL(a client.ACL) *operation.PutACL {
+	op := &operation.PutACL{Canned: a.Canned, Grants: toGrants(a.Grants)}
+	if a.Owner != nil {
+		op.Owner = object.Grantee{ID: a.Owner.ID, DisplayName: a.Owner.DisplayName}
+	}
+	return op
+}
+
+func toGenerator(g *client.Generator) *job.Generator {
+	if g == nil {
+		return nil
+	}
+	f := g.Filter
+	return &job.Generator{
+		Source: job.Bucket(g.SourceBucket),
+		Filter: job.ObjectFilter{
+			Prefixes: f.Prefixes, Suffixes: f.Suffixes, Substrings: f.Substrings, CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore,
+			LargerThan: f.LargerThan, SmallerThan: f.SmallerThan, Classes: f.Classes,
+		},
+		Output: job.Place{Region: job.Region(g.Output.Region), Bucket: job.Bucket(g.Output.Bucket), Prefix: g.Output.Prefix},
+	}
+}
+
+func fromGenerator(g *job.Generator) *client.Generator {
+	if g == nil {
+		return nil
+	}
+	f := g.Filter
+	return &client.Generator{
+		SourceBucket: string(g.Source),
+		Filter: client.ObjectFilter{
+			Prefixes: f.Prefixes, Suffixes: f.Suffixes, Substrings: f.Substrings, CreatedAfter: f.CreatedAfter, CreatedBefore: f.CreatedBefore,
+			LargerThan: f.LargerThan, SmallerThan: f.SmallerThan, Classes: f.Classes,
+		},
+		Output: client.Place{Region: string(g.Output.Region), Bucket: string(g.Output.Bucket), Prefix: g.Output.Prefix},
+	}
+}
+
+// toTags keeps an empty list apart from none at all.
 func toTags(tags []client.Tag) []job.Tag {
-	var out []job.Tag
+	if tags == nil {
+		return nil
+	}
+	out := make([]job.Tag, 0, len(tags))
 	for _, t := range tags {
 		out = append(out, job.Tag(t))
 	}
@@ -132,16 +186,11 @@ func FromSpec(s job.Spec) client.Spec {
 		Region:               string(s.Region),
 		ConfirmationRequired: s.ConfirmationRequired,
 		Description:          s.Description,
-		Manifest: client.Manifest{
-			Format:  string(s.Manifest.Format),
-			Region:  string(s.Manifest.Location.Region),
-			Bucket:  string(s.Manifest.Location.Bucket),
-			Key:     string(s.Manifest.Location.Key),
-			Version: string(s.Manifest.Location.Version),
-			ETag:    s.Manifest.Location.ETag,
-		},
-		Operation: fromOperation(s.Operation),
-		Priority:  int32(s.Priority),
+		Manifest:             fromManifest(s.Manifest),
+		Generator:            fromGenerator(s.Generator),
+		Tags:                 fromTags(s.Tags),
+		Operation:            fromOperation(s.Operation),
+		Priority:             int32(s.Priority),
 		Report: client.Report{
 			Enabled: s.Report.Enabled,
 			Region:  string(s.Report.Region),
@@ -151,10 +200,23 @@ func FromSpec(s job.Spec) client.Spec {
 		},
 		Role: s.Role.ARN,
 	}
-	for _, f := range s.Manifest.Fields {
-		spec.Manifest.Fields = append(spec.Manifest.Fields, string(f))
-	}
 	return spec
+}
+
+func fromManifest(m job.Manifest) client.Manifest {
+	out := client.Manifest{
+		Format:    string(m.Format),
+		Region:    string(m.Location.Region),
+		Bucket:    string(m.Location.Bucket),
+		Key:       string(m.Location.Key),
+		Version:   string(m.Location.Version),
+		ETag:      m.Location.ETag,
+		PlusSpace: m.PlusSpace,
+	}
+	for _, f := range m.Fields {
+		out.Fields = append(out.Fields, string(f))
+	}
+	return out
 }
 
 func fromOperation(op job.Operation) client.Operation {
@@ -169,7 +231,13 @@ func fromOperation(op job.Operation) client.Operation {
 	case *operation.Delete:
 		return client.Operation{Delete: &client.Delete{}}
 	case *operation.Tagging:
-		return client.Operation{Tagging: &client.Tagging{Directive: string(op.Directive), Tags: fromTags(op.Tags)}}
+		return client.Operation{Tagging: &client.Tagging{Directive: string(op.Directive), Tags: append([]client.Tag{}, fromTags(op.Tags)...)}}
+	case *operation.PutACL:
+		a := &client.ACL{Canned: op.Canned, Grants: fromGrants(op.Grants)}
+		if op.Owner.ID+op.Owner.DisplayName != "" {
+			a.Owner = &client.Owner{ID: op.Owner.ID, DisplayName: op.Owner.DisplayName}
+		}
+		return client.Operation{ACL: a}
 	}
 	return client.Operation{}
 }
@@ -193,15 +261,21 @@ func fromCopy(op *operation.Copy) *client.Copy {
 		IfModifiedSince:   op.IfModifiedSince,
 		IfUnmodifiedSince: op.IfUnmodifiedSince,
 	}
-	for _, g := range op.Grants {
-		c.Grants = append(c.Grants, client.Grant{
-			ID: g.Grantee.ID, URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
-		})
-	}
+	c.Grants = fromGrants(op.Grants)
 	if m := client.Metadata(op.NewMetadata); !emptyMetadata(m) {
 		c.NewMetadata = &m
 	}
 	return c
+}
+
+func fromGrants(grants []object.Grant) []client.Grant {
+	var out []client.Grant
+	for _, g := range grants {
+		out = append(out, client.Grant{
+			ID: g.Grantee.ID, URI: g.Grantee.URI, DisplayName: g.Grantee.DisplayName, Permission: g.Permission,
+		})
+	}
+	return out
 }
 
 func emptyMetadata(m client.Metadata) bool {
@@ -209,7 +283,10 @@ func emptyMetadata(m client.Metadata) bool {
 }
 
 func fromTags(tags []job.Tag) []client.Tag {
-	var out []client.Tag
+	if tags == nil {
+		return nil
+	}
+	out := make([]client.Tag, 0, len(tags))
 	for _, t := range tags {
 		out = append(out, client.Tag(t))
 	}
@@ -243,6 +320,10 @@ func FromJob(j job.Job) client.Job {
 		ReportManifest: j.ReportManifest,
 		RetryOf:        string(j.Spec.RetryOf),
 		Revision:       j.Revision,
+	}
+	if j.Generated.Location.Key != "" {
+		m := fromManifest(j.Generated)
+		out.GeneratedManifest = &m
 	}
 	if left, ok := j.Progress.Remaining(); ok {
 		out.Progress.RemainingSeconds = left.Seconds()

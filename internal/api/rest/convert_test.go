@@ -34,7 +34,12 @@ func drawTime(t *rapid.T, label string) time.Time {
 func drawOperation(t *rapid.T) job.Operation {
 	text := rapid.String()
 	directive := rapid.SampledFrom([]operation.Directive{"", "Copy", "Replaced", "Add"})
-	switch rapid.IntRange(0, 3).Draw(t, "operation") {
+	switch rapid.IntRange(0, 4).Draw(t, "operation") {
+	case 4:
+		return &operation.PutACL{
+			Canned: text.Draw(t, "canned"), Owner: object.Grantee{ID: text.Draw(t, "owner"), DisplayName: text.Draw(t, "owner's name")},
+			Grants: []object.Grant{{Grantee: object.Grantee{ID: text.Draw(t, "id")}, Permission: "READ"}},
+		}
 	case 0:
 		return &operation.Delete{}
 	case 1:
@@ -63,6 +68,37 @@ func drawOperation(t *rapid.T) job.Operation {
 	return c
 }
 
+func drawGenerator(t *rapid.T) *job.Generator {
+	texts := rapid.SliceOfN(rapid.String(), 0, 2)
+	size := rapid.Int64Range(0, 10).Draw(t, "size")
+	return &job.Generator{
+		Source: job.Bucket(rapid.String().Draw(t, "source")),
+		Filter: job.ObjectFilter{
+			Prefixes: texts.Draw(t, "prefixes"), Suffixes: texts.Draw(t, "suffixes"), Substrings: texts.Draw(t, "substrings"), Classes: texts.Draw(t, "classes"),
+			CreatedAfter: drawTime(t, "after"), CreatedBefore: drawTime(t, "before"), LargerThan: &size,
+		},
+		Output: job.Place{Region: job.Region(rapid.String().Draw(t, "region")), Bucket: job.Bucket(rapid.String().Draw(t, "bucket")), Prefix: rapid.String().Draw(t, "prefix")},
+	}
+}
+
+// An empty list of tags is not the same as none: with Replaced it takes the source's away.
+func TestAnEmptyListOfTagsSurvivesJSON(t *testing.T) {
+	t.Parallel()
+	for _, tags := range [][]job.Tag{nil, {}} {
+		b, err := json.Marshal(FromSpec(job.Spec{Operation: &operation.Copy{Tagging: "Replaced", NewTags: tags}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var in client.Spec
+		if err := json.Unmarshal(b, &in); err != nil {
+			t.Fatal(err)
+		}
+		if got := toCopy(*in.Operation.Copy).NewTags; (got == nil) != (tags == nil) || len(got) > 0 {
+			t.Errorf("%#v became %#v by way of %s", tags, got, b)
+		}
+	}
+}
+
 // A spec goes through JSON and back without loss.
 func TestSpecsSurviveJSON(t *testing.T) {
 	t.Parallel()
@@ -82,6 +118,10 @@ func TestSpecsSurviveJSON(t *testing.T) {
 			Priority:  job.Priority(rapid.Int32().Draw(t, "priority")),
 			Report:    job.Report{Enabled: rapid.Bool().Draw(t, "enabled"), Region: job.Region(text.Draw(t, "report region")), Bucket: job.Bucket(text.Draw(t, "report bucket")), Prefix: text.Draw(t, "prefix"), Scope: job.AllTasks},
 			Role:      rapid.SampledFrom([]job.Role{{ARN: "qcs::cam::uin/1:roleName/r", Account: "1", Name: "r"}, {ARN: "arn:aws:iam::1:role/p/r", Account: "1", Name: "r"}}).Draw(t, "role"),
+		}
+		want.Manifest.PlusSpace, want.Tags = rapid.Bool().Draw(t, "plus"), drawTags(t, "job's tags")
+		if rapid.Bool().Draw(t, "generator") {
+			want.Manifest, want.Generator = job.Manifest{}, drawGenerator(t)
 		}
 		b, err := json.Marshal(FromSpec(want))
 		if err != nil {

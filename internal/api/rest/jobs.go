@@ -211,3 +211,39 @@ func (s *server) work(w http.ResponseWriter, c call) error {
 	}
 	return writeJSON(w, http.StatusOK, fromWork(work))
 }
+
+func (s *server) tags(w http.ResponseWriter, c call) error {
+	id, err := api.ParseID(c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	tags, err := s.jobs.Tags(c.Context(), c.caller, id)
+	if err != nil {
+		return err
+	}
+	return writeTags(w, tags)
+}
+
+func writeTags(w http.ResponseWriter, tags []job.Tag) error {
+	return writeJSON(w, http.StatusOK, client.Tags{Tags: append([]client.Tag{}, fromTags(tags)...)})
+}
+
+// setTags answers with the tags that the job has from now on.
+func (s *server) setTags(w http.ResponseWriter, c call) error {
+	id, err := api.ParseID(c.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	var in client.Tags
+	if err := decodeJSON(c.body, &in, false); err != nil {
+		return err
+	}
+	if in.Tags == nil {
+		return job.FieldErrorf("tags", "are missing; give a list, an empty one to take all away.")
+	}
+	tags := toTags(in.Tags)
+	if err := s.jobs.SetTags(c.Context(), c.caller, id, tags); err != nil {
+		return err
+	}
+	return writeTags(w, tags)
+}

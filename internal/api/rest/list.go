@@ -22,7 +22,7 @@ const (
 )
 
 // operations are the names that client.Operation has.
-var operations = []string{"copy", "restore", "delete", "tagging"}
+var operations = []string{"copy", "restore", "delete", "tagging", "acl"}
 
 func (s *server) listJobs(w http.ResponseWriter, c call) error {
 	filter, page, err := listing(c.URL.Query())

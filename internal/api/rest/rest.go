@@ -82,6 +82,8 @@ var routes = []route{
 	{"POST", "/api/v1/jobs/{id}/resume", nil, func(s *server) handler { return s.move(s.jobs.Resume) }},
 	{"POST", "/api/v1/jobs/{id}/retry", nil, func(s *server) handler { return s.retry }},
 	{"PUT", "/api/v1/jobs/{id}/priority", nil, func(s *server) handler { return s.setPriority }},
+	{"GET", "/api/v1/jobs/{id}/tags", nil, func(s *server) handler { return s.tags }},
+	{"PUT", "/api/v1/jobs/{id}/tags", nil, func(s *server) handler { return s.setTags }},
 	{"GET", "/api/v1/jobs/{id}/work", nil, func(s *server) handler { return s.work }},
 	{"GET", "/api/v1/jobs/{id}/report", nil, func(s *server) handler { return s.report }},
 	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},

@@ -174,8 +174,11 @@ func TestSignaturesAreRequired(t *testing.T) {
 		}
 		if strings.HasPrefix(target, "/api/v1/jobs/") {
 			body := ""
-			if rt.method == "PUT" {
+			switch {
+			case strings.HasSuffix(target, "/priority"):
 				body = `{"priority":1}`
+			case strings.HasSuffix(target, "/tags") && rt.method == "PUT":
+				body = `{"tags":[]}`
 			}
 			if resp, _ := w.send(bob, rt.method, target, body); resp.StatusCode != http.StatusNotFound {
 				t.Errorf("another account's %s %s: %s", rt.method, target, resp.Status)

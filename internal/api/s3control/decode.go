@@ -41,10 +41,14 @@ func decode(body []byte) (job.Spec, error) {
 	d := new(decoder)
 	f := d.children(n, "CreateJobRequest", "ClientRequestToken", "ConfirmationRequired", "Description", "Manifest",
 		"ManifestGenerator", "Operation", "Priority", "Report", "RoleArn", "Tags")
+	list := "Manifest"
 	if f["ManifestGenerator"] != nil {
-		d.fail(job.FieldErrorf("ManifestGenerator", "is not supported: inventories are made by `drover inventory create`; give the manifest.json of one as Manifest, in the format %s.", formatInventory))
+		list = "ManifestGenerator"
 	}
-	for _, name := range []string{"Manifest", "Operation", "Report"} {
+	if f["Manifest"] != nil && list != "Manifest" {
+		d.fail(malformed("ManifestGenerator", "stands there together with a Manifest; give one of them."))
+	}
+	for _, name := range []string{list, "Operation", "Report"} {
 		if k := f[name]; k == nil || len(k.Kids) == 0 {
 			d.fail(malformed(name, "is missing or empty."))
 		}
@@ -54,6 +58,7 @@ func decode(body []byte) (job.Spec, error) {
 		ConfirmationRequired: f["ConfirmationRequired"] == nil || d.bool(f["ConfirmationRequired"], "ConfirmationRequired"),
 		Description:          f["Description"].Raw(),
 		Manifest:             d.manifest(f["Manifest"]),
+		Generator:            d.generator(f["ManifestGenerator"]),
 		Operation:            d.operation(f["Operation"]),
 		Report:               d.report(f["Report"]),
 		Tags:                 d.tags(f["Tags"], "Tags"),
@@ -68,7 +73,7 @@ func decode(body []byte) (job.Spec, error) {
 	if d.err != nil {
 		return job.Spec{}, d.err
 	}
-	s.Request, err = keep(f["Manifest"], f["Operation"], f["Report"], f["RoleArn"])
+	s.Request, err = keep(f["Manifest"], f["ManifestGenerator"], f["Operation"], f["Report"], f["RoleArn"])
 	return s, err
 }
 
@@ -224,8 +229,8 @@ var tiers = map[string]string{"": operation.TierStandard, "STANDARD": operation.
 func (d *decoder) restore(n *xmltree.Node, path string) *operation.Restore {
 	f := d.children(n, path, "ExpirationInDays", "GlacierJobTier")
 	if f["ExpirationInDays"] == nil {
-		d.fail(job.FieldErrorf(path+".ExpirationInDays", "is missing; give the days for which the copies can be read."))
-		return nil
+		// Objects in the archive tiers of Intelligent-Tiering are moved back for good; for all others the days must be given.
+		return &operation.Restore{IntelligentTiering: true, Tier: d.word(f["GlacierJobTier"], path+".GlacierJobTier", tiers)}
 	}
 	return &operation.Restore{
 		Days: d.int(f["ExpirationInDays"], path+".ExpirationInDays"),

@@ -65,6 +65,19 @@ func TestDecodeReadsEveryElement(t *testing.T) {
 			Token: "token-delete-tagging", Role: role, Manifest: csv, Report: report, Priority: 1,
 			Operation: &operation.Tagging{Directive: operation.DirectiveReplace, Tags: []job.Tag{}},
 		},
+		"cli-generator.xml": {
+			Token: "token-generator", Role: role, Report: report, Priority: 1,
+			Generator: &job.Generator{
+				Source: "photos",
+				Filter: job.ObjectFilter{
+					Prefixes: []string{"2025/", "2026/"}, Suffixes: []string{".jpg"}, Substrings: []string{"a b"},
+					CreatedAfter: time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), CreatedBefore: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+					LargerThan: new(int64(1024)), SmallerThan: new(int64(5368709120)), Classes: []string{"STANDARD", "GLACIER"},
+				},
+				Output: job.Place{Bucket: "lists", Prefix: "made"},
+			},
+			Operation: &operation.Restore{Tier: "Standard", IntelligentTiering: true},
+		},
 		"cli-acl.xml": {
 			Token: "token-acl", Role: role, Manifest: csv, Report: report, Priority: 1,
 			Operation: &operation.PutACL{
@@ -98,7 +111,7 @@ func TestDecodeRefusesTheSamplesForTheirManifests(t *testing.T) {
 	t.Parallel()
 	for file, says := range map[string]string{
 		"sample-botocore.xml": "Manifest: is missing",
-		"sample-go.xml":       "ManifestGenerator: is not supported: inventories are made by `drover inventory create`",
+		"sample-go.xml":       "ManifestGenerator.Filter.MatchAnyObjectEncryption: is not supported here",
 	} {
 		_, err := decode([]byte(read(t, file)))
 		if err == nil || !strings.Contains(job.MessageOf(err), says) {
@@ -137,6 +150,7 @@ func TestDecodeRefuses(t *testing.T) {
 		list       = "<S3DeleteObjectTagging />"
 		copyOpen   = "<S3PutObjectCopy>"
 		restoreXML = "cli-restore.xml"
+		gen        = "cli-generator.xml"
 	)
 	cases := []struct {
 		name, file, old, new string
@@ -166,8 +180,21 @@ func TestDecodeRefuses(t *testing.T) {
 		{"no role", cp, "arn:aws:iam::100000000001:role/service/COSBatch_QcsRole", "", badArg, "RoleArn"},
 		{"a role of another partition", cp, "arn:aws:iam", "arn:aws-us-gov:iam", badArg, "RoleArn"},
 
-		{"no manifest", cp, "Manifest>", "ManifestGenerator>", badArg, "drover inventory create"},
-		{"a manifest and a generator", cp, "<Manifest>", "<ManifestGenerator/><Manifest>", badArg, "ManifestGenerator"},
+		{"no manifest", cp, "Manifest>", "Description>", badXML, ""},
+		{"a generator of another kind", cp, "Manifest>", "ManifestGenerator>", badXML, "S3JobManifestGenerator"},
+		{"an empty generator", gen, "S3JobManifestGenerator>", "X>", badXML, "S3JobManifestGenerator"},
+		{"a manifest and a generator", cp, "<Manifest>", "<ManifestGenerator><S3JobManifestGenerator/></ManifestGenerator><Manifest>", badXML, "give one of them"},
+		{"a generator without a bucket", gen, "arn:aws:s3:::photos<", "<", badArg, "ManifestGenerator.SourceBucket"},
+		{"no word on whether the list is kept", gen, "<EnableManifestOutput>true</EnableManifestOutput>", "", badXML, "EnableManifestOutput"},
+		{"a place for a list that is not kept", gen, "Output>true", "Output>false", badArg, "ManifestOutputLocation"},
+		{"another format of the list", gen, "_20211130", "_20161130", badArg, "S3InventoryReport_CSV_20211130"},
+		{"an encrypted list", gen, "<ManifestFormat>", "<ManifestEncryption><SSE-S3/></ManifestEncryption><ManifestFormat>", badArg, "ManifestEncryption: is not supported"},
+		{"a filter on replication", gen, "<Filter>", "<Filter><EligibleForReplication>true</EligibleForReplication>", badArg, "EligibleForReplication: is not supported"},
+		{"a filter on replication's status", gen, "<Filter>", "<Filter><ObjectReplicationStatuses><member>FAILED</member></ObjectReplicationStatuses>", badArg, "ObjectReplicationStatuses: is not supported"},
+		{"a filter on nothing that is known", gen, "<Filter>", "<Filter><Tags/>", badXML, `"Tags"`},
+		{"a size that is no number", gen, ">1024<", ">big<", badArg, "ObjectSizeGreaterThanBytes"},
+		{"a time that is none in a filter", gen, "2020-01-01T00:00:00Z", "yesterday", badArg, "CreatedAfter"},
+		{"the owner of a source", gen, "<Filter>", "<ExpectedBucketOwner>1</ExpectedBucketOwner><Filter>", badArg, "ExpectedBucketOwner: is not supported"},
 		{"an empty location", cp, "<Location>", "<Location/><Old>", badXML, ""},
 		{"another format", cp, "S3BatchOperations_CSV_20180820", "S3InventoryReport_CSV_20211130", badArg, "S3InventoryReport_CSV_20161130"},
 		{"a format of COS", cp, "S3BatchOperations_CSV_20180820", "COSBatchOperations_CSV_V1", badArg, "S3BatchOperations_CSV_20180820"},
@@ -191,7 +218,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"an empty target", cp, "arn:aws:s3:::target", "", badArg, "TargetResource"},
 		{"a target with a key", cp, "arn:aws:s3:::target", "arn:aws:s3:::target/dir", badArg, "TargetResource"},
 		{"another directive", cp, "REPLACE", "Replaced", badArg, "MetadataDirective"},
-		{"KMS", cp, "AES256", "KMS", badArg, "SSEAlgorithm"},
+		{"another encryption", cp, "AES256", "SSE-C", badArg, "SSEAlgorithm"},
 		{"a time that is none", cp, "2020-01-01T00:00:00Z", "1577836800", badArg, "ModifiedSinceConstraint"},
 		{"an expiry that is none", cp, "2027-01-01T00:00:00Z", "soon", badArg, "HttpExpiresDate"},
 		{"the requester pays", cp, "<RequesterPays>false", "<RequesterPays>true", badArg, "RequesterPays: is not supported"},
@@ -205,11 +232,10 @@ func TestDecodeRefuses(t *testing.T) {
 		{"the right to write", cp, "READ_ACP", "WRITE", badArg, "WRITE"},
 		{"the right to write in place", "cli-acl.xml", "FULL_CONTROL", "WRITE", badArg, "AccessControlPolicy.AccessControlList.Grants.member.Permission"},
 		{"no tag set", untag, list, "<S3PutObjectTagging/>", badXML, "S3DeleteObjectTagging"},
-		{"no days", restoreXML, "<ExpirationInDays>7</ExpirationInDays>", "", badArg, "ExpirationInDays: is missing"},
 		{"days that are no number", restoreXML, ">7<", ">week<", badArg, "ExpirationInDays"},
 		{"a fast restore", restoreXML, "BULK", "EXPEDITED", badArg, "BULK or STANDARD"},
 	}
-	for _, name := range []string{"ChecksumAlgorithm", "ObjectLockLegalHoldStatus", "ObjectLockMode", "ObjectLockRetainUntilDate", "RedirectLocation", "SSEAwsKmsKeyId"} {
+	for _, name := range []string{"ChecksumAlgorithm", "ObjectLockLegalHoldStatus", "ObjectLockMode", "ObjectLockRetainUntilDate", "RedirectLocation"} {
 		cases = append(cases, struct {
 			name, file, old, new string
 			want                 job.Code
@@ -339,8 +365,12 @@ func drawSpec(t *rapid.T) job.Spec {
 
 // sendBack makes a request of what was echoed.
 func sendBack(e echo) []byte {
-	return []byte("<CreateJobRequest><ClientRequestToken>t</ClientRequestToken><ConfirmationRequired>false</ConfirmationRequired><Priority>0</Priority><Manifest>" + e.Manifest +
-		"</Manifest><Operation>" + e.Operation + "</Operation><Report>" + e.Report + "</Report><RoleArn>" + e.RoleArn + "</RoleArn></CreateJobRequest>")
+	list := "<Manifest>" + e.Manifest + "</Manifest>"
+	if e.Generator != "" {
+		list = "<ManifestGenerator>" + e.Generator + "</ManifestGenerator>"
+	}
+	return []byte("<CreateJobRequest><ClientRequestToken>t</ClientRequestToken><ConfirmationRequired>false</ConfirmationRequired><Priority>0</Priority>" + list +
+		"<Operation>" + e.Operation + "</Operation><Report>" + e.Report + "</Report><RoleArn>" + e.RoleArn + "</RoleArn></CreateJobRequest>")
 }
 
 // What is rendered of a spec of another protocol, sent back to CreateJob, gives that spec.

@@ -20,13 +20,14 @@ func (d *decoder) copy(n *xmltree.Node, path string) *operation.Copy {
 		"ObjectLockMode", "ObjectLockRetainUntilDate", "RedirectLocation", "RequesterPays", "SSEAwsKmsKeyId", "StorageClass",
 		"TargetKeyPrefix", "TargetResource", "UnModifiedSinceConstraint")
 	d.refuse(f, path, "ChecksumAlgorithm", "ObjectLockLegalHoldStatus", "ObjectLockMode", "ObjectLockRetainUntilDate",
-		"RedirectLocation", "SSEAwsKmsKeyId")
+		"RedirectLocation")
 	d.refuseTrue(f, path, "BucketKeyEnabled", "RequesterPays")
 	c := &operation.Copy{
 		StorageClass:      f["StorageClass"].Value(),
 		CannedACL:         f["CannedAccessControlList"].Value(),
 		Grants:            d.grants(f["AccessControlGrants"], path+".AccessControlGrants"),
 		Metadata:          operation.Directive(d.word(f["MetadataDirective"], path+".MetadataDirective", directives)),
+		SSEKey:            f["SSEAwsKmsKeyId"].Value(),
 		IfModifiedSince:   d.time(f["ModifiedSinceConstraint"], path+".ModifiedSinceConstraint"),
 		IfUnmodifiedSince: d.time(f["UnModifiedSinceConstraint"], path+".UnModifiedSinceConstraint"),
 	}
@@ -44,6 +45,9 @@ func (d *decoder) copy(n *xmltree.Node, path string) *operation.Copy {
 	c.NewMetadata, c.SSE = d.metadata(f["NewObjectMetadata"], path+".NewObjectMetadata")
 	return c
 }
+
+// encryptions are S3's words for how a copy is encrypted.
+var encryptions = map[string]string{"": "", "AES256": "AES256", "KMS": object.SSEKMS}
 
 func (d *decoder) metadata(n *xmltree.Node, path string) (m object.Metadata, sse string) {
 	f := d.children(n, path, "CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentLength",
@@ -72,7 +76,7 @@ func (d *decoder) metadata(n *xmltree.Node, path string) (m object.Metadata, sse
 		}
 		m.User[name] = e["value"].Raw()
 	}
-	return m, d.word(f["SSEAlgorithm"], path+".SSEAlgorithm", map[string]string{"": "", "AES256": "AES256"})
+	return m, d.word(f["SSEAlgorithm"], path+".SSEAlgorithm", encryptions)
 }
 
 func (d *decoder) grants(n *xmltree.Node, path string) []object.Grant {

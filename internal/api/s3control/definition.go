@@ -19,12 +19,16 @@ func Definition(s job.Spec) ([]byte, bool) {
 	if op == nil {
 		return nil, false
 	}
+	list := manifestNode(s.Manifest)
+	if s.Generator != nil {
+		list = generatorNode(s.Generator)
+	}
 	n := xmltree.Branch("CreateJobRequest",
 		xmltree.Leaf("ConfirmationRequired", strconv.FormatBool(s.ConfirmationRequired)),
 		xmltree.Branch("Operation", op),
 		reportNode(s.Report),
 		xmltree.Leaf("ClientRequestToken", s.Token),
-		manifestNode(s.Manifest),
+		list,
 		xmltree.Optional("Description", s.Description),
 		xmltree.Leaf("Priority", strconv.Itoa(int(s.Priority))),
 		xmltree.Leaf("RoleArn", "arn:aws:iam::"+s.Role.Account+":role/"+s.Role.Name))
@@ -48,7 +52,7 @@ func plain(s job.Spec) job.Spec {
 		}
 	}
 	return job.Spec{
-		Token: s.Token, ConfirmationRequired: s.ConfirmationRequired, Description: s.Description, Manifest: s.Manifest, Operation: s.Operation,
+		Token: s.Token, ConfirmationRequired: s.ConfirmationRequired, Description: s.Description, Manifest: s.Manifest, Generator: s.Generator, Operation: s.Operation,
 		Priority: s.Priority, Report: s.Report, Role: job.Role{Account: s.Role.Account, Name: s.Role.Name},
 	}
 }

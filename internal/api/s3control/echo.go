@@ -25,14 +25,15 @@ const maxEcho = 64 << 10
 type echo struct {
 	Name      string // the operation's, for listings
 	Manifest  string
+	Generator string `json:",omitempty"`
 	Operation string
 	Report    string
 	RoleArn   string
 }
 
 // keep makes a job's Request of the elements that its creator sent.
-func keep(manifest, op, report, role *xmltree.Node) (job.Request, error) {
-	body, err := json.Marshal(echo{op.Kids[0].Name, manifest.Inner(), op.Inner(), report.Inner(), role.Inner()})
+func keep(manifest, generator, op, report, role *xmltree.Node) (job.Request, error) {
+	body, err := json.Marshal(echo{op.Kids[0].Name, manifest.Inner(), generator.Inner(), op.Inner(), report.Inner(), role.Inner()})
 	if err != nil {
 		return job.Request{}, err
 	}
@@ -54,9 +55,16 @@ func echoOf(s job.Spec) echo {
 	if op != nil {
 		name = op.Name
 	}
+	var manifest, generator *xmltree.Node
+	if s.Generator != nil {
+		generator = generatorNode(s.Generator)
+	} else {
+		manifest = manifestNode(s.Manifest)
+	}
 	return echo{
 		Name:      name,
-		Manifest:  manifestNode(s.Manifest).Inner(),
+		Manifest:  manifest.Inner(),
+		Generator: generator.Inner(),
 		Operation: xmltree.Branch("Operation", op).Inner(),
 		Report:    reportNode(s.Report).Inner(),
 		RoleArn:   xmltree.Leaf("RoleArn", "arn:aws:iam::"+s.Role.Account+":role/"+s.Role.Name).Inner(),
@@ -103,7 +111,7 @@ func operationNode(op job.Operation) *xmltree.Node {
 	case *operation.Copy:
 		return copyNode(op)
 	case *operation.Restore:
-		return xmltree.Branch(opRestore, xmltree.Leaf("ExpirationInDays", strconv.Itoa(op.Days)), xmltree.Leaf("GlacierJobTier", strings.ToUpper(op.Tier)))
+		return xmltree.Branch(opRestore, daysNode(op), xmltree.Leaf("GlacierJobTier", strings.ToUpper(op.Tier)))
 	case *operation.Tagging:
 		switch {
 		case op.Directive == operation.DirectiveAdd:
@@ -116,6 +124,14 @@ func operationNode(op job.Operation) *xmltree.Node {
 		return aclNode(op)
 	}
 	return nil
+}
+
+// daysNode is nil for the archive tiers of Intelligent-Tiering: what comes back from them stays.
+func daysNode(r *operation.Restore) *xmltree.Node {
+	if r.IntelligentTiering {
+		return nil
+	}
+	return xmltree.Leaf("ExpirationInDays", strconv.Itoa(r.Days))
 }
 
 // copyNode is nil for a copy that does what S3's cannot: it would be another one if it were shown without that.
@@ -135,14 +151,19 @@ func copyNode(c *operation.Copy) *xmltree.Node {
 			directive = s3
 		}
 	}
+	sse := c.SSE
+	if sse == object.SSEKMS || sse == object.SSEKMSCOS {
+		sse = "KMS"
+	}
 	return xmltree.Branch(opCopy,
 		xmltree.Leaf("TargetResource", resource{bucket: c.TargetBucket}.String()),
 		xmltree.Optional("CannedAccessControlList", c.CannedACL),
 		grantsNode("AccessControlGrants", c.Grants),
 		xmltree.Optional("MetadataDirective", directive),
 		timeNode("ModifiedSinceConstraint", c.IfModifiedSince),
-		metadataNode(c.NewMetadata, c.SSE),
+		metadataNode(c.NewMetadata, sse),
 		tags,
+		xmltree.Optional("SSEAwsKmsKeyId", c.SSEKey),
 		xmltree.Optional("StorageClass", strings.ToUpper(c.StorageClass)),
 		timeNode("UnModifiedSinceConstraint", c.IfUnmodifiedSince),
 		xmltree.Optional("TargetKeyPrefix", folder))

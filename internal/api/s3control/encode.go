@@ -57,7 +57,7 @@ type describedJob struct {
 	Description          string `xml:",omitempty"`
 	JobARN               string `xml:"JobArn"`
 	Status               job.Status
-	Manifest             inner
+	Manifest             *inner
 	Operation            inner
 	Priority             job.Priority
 	ProgressSummary      progressSummary
@@ -69,6 +69,8 @@ type describedJob struct {
 	RoleArn              inner
 	SuspendedDate        string `xml:",omitempty"`
 	SuspendedCause       string `xml:",omitempty"`
+	ManifestGenerator    *inner
+	Generated            *inner `xml:"GeneratedManifestDescriptor"`
 }
 
 type failureReasons struct {
@@ -122,7 +124,6 @@ func describe(j job.Job) describeJobResult {
 		Description:          j.Spec.Description,
 		JobARN:               jobARN(j),
 		Status:               j.Status,
-		Manifest:             inner{e.Manifest},
 		Operation:            inner{e.Operation},
 		Priority:             j.Priority,
 		ProgressSummary:      progress(j.Progress),
@@ -133,6 +134,14 @@ func describe(j job.Job) describeJobResult {
 		RoleArn:              inner{e.RoleArn},
 		SuspendedDate:        timeText(j.Suspended),
 		SuspendedCause:       cut(j.SuspendedCause, maxSuspendedCause),
+	}
+	if j.Spec.Generator != nil {
+		d.ManifestGenerator = &inner{e.Generator}
+		if n := generatedNode(j.Generated); n != nil {
+			d.Generated = &inner{n.Inner()}
+		}
+	} else {
+		d.Manifest = &inner{e.Manifest}
 	}
 	if len(j.Failures) > 0 {
 		d.FailureReasons = new(failureReasons)

@@ -14,7 +14,7 @@ import (
 
 func TestDescribeJobGolden(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"copy", "restore", "tagging", "delete-tagging", "acl"} {
+	for _, name := range []string{"copy", "restore", "tagging", "delete-tagging", "acl", "generator"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			w := setup(t)

@@ -367,3 +367,43 @@ func TestStockClientReadsJobsOfOtherProtocols(t *testing.T) {
 		t.Errorf("copy: %+v", c)
 	}
 }
+
+// A job whose manifest is made here goes out and comes back by the stock client; another API's is shown in its words.
+func TestStockClientHasItsManifestMade(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	in := sdkJob("token-1", &types.JobOperation{S3DeleteObjectTagging: &types.S3DeleteObjectTaggingOperation{}})
+	in.Manifest = nil
+	generator := &types.JobManifestGeneratorMemberS3JobManifestGenerator{Value: types.S3JobManifestGenerator{
+		SourceBucket: aws.String("arn:aws:s3:::photos"), EnableManifestOutput: true,
+		ManifestOutputLocation: &types.S3ManifestOutputLocation{
+			Bucket: aws.String("arn:aws:s3:::lists"), ManifestFormat: types.GeneratedManifestFormatS3InventoryReportCsv20211130, ManifestPrefix: aws.String("made"),
+		},
+		Filter: &types.JobManifestGeneratorFilter{
+			CreatedAfter: aws.Time(time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)), ObjectSizeGreaterThanBytes: aws.Int64(0),
+			KeyNameConstraint:    &types.KeyNameConstraint{MatchAnyPrefix: []string{"2026/"}, MatchAnySuffix: []string{".jpg"}},
+			MatchAnyStorageClass: []types.S3StorageClass{types.S3StorageClassStandard},
+		},
+	}}
+	in.ManifestGenerator = generator
+	created, err := w.client.CreateJob(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "go-generator.golden", w.seen.String())
+	id := job.ID(*created.JobId)
+	for _, protocol := range []string{protocol, "json"} {
+		w.jobs.Set(id, func(j *job.Job) { j.Spec.Request.Protocol = protocol })
+		got := describeWith(t, w, created.JobId)
+		if diff := cmp.Diff(types.JobManifestGenerator(generator), got.ManifestGenerator, sdkTypes); diff != "" || got.Manifest != nil || got.GeneratedManifestDescriptor != nil {
+			t.Errorf("%s (-sent +described):\n%s", protocol, diff)
+		}
+	}
+	w.jobs.Set(id, func(j *job.Job) {
+		j.Generated = job.Manifest{Format: job.FormatInventory, Location: job.Location{Bucket: "lists", Key: "made/manifest.json", ETag: "abc"}}
+	})
+	made := describeWith(t, w, created.JobId).GeneratedManifestDescriptor
+	if made == nil || *made.Location.ObjectArn != "arn:aws:s3:::lists/made/manifest.json" || *made.Location.ETag != "abc" || made.Format != types.GeneratedManifestFormatS3InventoryReportCsv20211130 {
+		t.Errorf("made %+v", made)
+	}
+}

@@ -72,6 +72,9 @@ func (n *Node) inner(b *bytes.Buffer) {
 
 // Inner is what stands between an element's tags, as XML.
 func (n *Node) Inner() string {
+	if n == nil {
+		return ""
+	}
 	var b bytes.Buffer
 	n.inner(&b)
 	return b.String()
