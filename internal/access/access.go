@@ -67,6 +67,7 @@ type Verifier struct {
 	directory Directory
 	now       func() time.Time
 	admit     func(Principal) error // nil = everybody
+	asStore   bool
 }
 
 // NewVerifier makes a Verifier; now nil means time.Now.
@@ -80,7 +81,13 @@ func NewVerifier(d Directory, now func() time.Time) *Verifier {
 // Limited gives a Verifier that asks admit once a signature was found good, and returns its error instead of the
 // principal when there is one.
 func (v *Verifier) Limited(admit func(Principal) error) *Verifier {
-	return &Verifier{directory: v.directory, now: v.now, admit: admit}
+	return &Verifier{directory: v.directory, now: v.now, admit: admit, asStore: v.asStore}
+}
+
+// AsStore gives a Verifier whose QSign takes what COS's object stores take beside that: signatures in the query
+// (presigned URLs), and those that do not cover the host.
+func (v *Verifier) AsStore() *Verifier {
+	return &Verifier{directory: v.directory, now: v.now, admit: v.admit, asStore: true}
 }
 
 // verified ends a verification that went well.

@@ -74,9 +74,10 @@ func nameList(s string) []string {
 	return names
 }
 
-// signedHeaders collects the values of the named headers: host must be among them, and each must be in the request.
-func signedHeaders(r *http.Request, names []string) (map[string][]string, error) {
-	if !slices.Contains(names, "host") {
+// signedHeaders collects the values of the named headers: host must be among them unless hostless, and each must be in the
+// request.
+func signedHeaders(r *http.Request, names []string, hostless bool) (map[string][]string, error) {
+	if !hostless && !slices.Contains(names, "host") {
 		return nil, job.Errorf(job.AccessDenied, "The signature does not cover the Host header: sign host with the others.")
 	}
 	headers := make(map[string][]string, len(names))

@@ -23,8 +23,11 @@ type qAuthorization struct {
 	signature  []byte
 }
 
+// qParts are the parts of a signature.
+var qParts = []string{"q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature"}
+
 // QSign verifies the signature of COS's q-sign-algorithm=sha1 in the Authorization header (page 436/7778). Presigned
-// requests, with the signature in the query, are refused. The signature covers the method, the path, and the headers and
+// requests, with the signature in the query, are refused but by a Verifier of AsStore. The signature covers the method, the path, and the headers and
 // parameters that its lists name; host must be one of them. It never covers a body: Content-MD5 does when it is signed.
 //
 // Errors: AccessDenied (unsigned, malformed, presigned), NoSuchPrincipal, RequestExpired, BadSignature, and
@@ -34,12 +37,17 @@ func (v *Verifier) QSign(r *http.Request) (Principal, error) {
 	if err != nil {
 		return Principal{}, err
 	}
-	if slices.ContainsFunc(params, func(p pair) bool { return strings.HasPrefix(strings.ToLower(p.name), "q-sign") }) {
+	var text string
+	presigned := slices.ContainsFunc(params, func(p pair) bool { return strings.HasPrefix(strings.ToLower(p.name), "q-sign") })
+	switch {
+	case presigned && !v.asStore:
 		return Principal{}, job.Errorf(job.AccessDenied, "Signatures in the query are not accepted: send the signature in the Authorization header.")
-	}
-	text, err := authorization(r)
-	if err != nil {
-		return Principal{}, err
+	case presigned && r.Header.Get("Authorization") == "":
+		text = presignedText(params)
+	default:
+		if text, err = authorization(r); err != nil {
+			return Principal{}, err
+		}
 	}
 	a, err := parseQSign(text)
 	if err != nil {
@@ -52,7 +60,7 @@ func (v *Verifier) QSign(r *http.Request) (Principal, error) {
 	if err := v.inTime(a); err != nil {
 		return Principal{}, err
 	}
-	message, err := a.httpString(r, params)
+	message, err := a.httpString(r, params, v.asStore)
 	if err != nil {
 		return Principal{}, err
 	}
@@ -60,6 +68,17 @@ func (v *Verifier) QSign(r *http.Request) (Principal, error) {
 		return Principal{}, mismatch(r.Host)
 	}
 	return v.verified(p)
+}
+
+// presignedText makes the header's text of a query.
+func presignedText(params []pair) string {
+	var parts []string
+	for _, p := range params {
+		if slices.Contains(qParts, p.name) {
+			parts = append(parts, p.name+"="+p.value)
+		}
+	}
+	return strings.Join(parts, "&")
 }
 
 // parseQSign parses the header's text: seven name=value parts, nothing in it percent-encoded.
@@ -79,7 +98,7 @@ func parseQSign(text string) (qAuthorization, error) {
 		}
 		parts[name] = value
 	}
-	for _, name := range []string{"q-sign-algorithm", "q-ak", "q-sign-time", "q-key-time", "q-header-list", "q-url-param-list", "q-signature"} {
+	for _, name := range qParts {
 		if _, ok := parts[name]; !ok {
 			return malformed(name + " is missing")
 		}
@@ -135,8 +154,8 @@ func (v *Verifier) inTime(a qAuthorization) error {
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // httpString is what is signed of the request: method, decoded path, parameters and headers.
-func (a qAuthorization) httpString(r *http.Request, params []pair) (string, error) {
-	headers, err := signedHeaders(r, a.headers)
+func (a qAuthorization) httpString(r *http.Request, params []pair, hostless bool) (string, error) {
+	headers, err := signedHeaders(r, a.headers, hostless)
 	if err != nil {
 		return "", err
 	}

@@ -177,7 +177,7 @@ func (a v4Authorization) canonicalRequest(r *http.Request, params []pair, payloa
 			return "", job.Errorf(job.AccessDenied, "The signature does not cover the header %.64q: sign every x-amz-* header.", l)
 		}
 	}
-	headers, err := signedHeaders(r, a.headers)
+	headers, err := signedHeaders(r, a.headers, false)
 	if err != nil {
 		return "", err
 	}

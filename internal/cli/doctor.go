@@ -38,6 +38,7 @@ func (c *doctorCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
+	where.impatient = true
 	bucket := job.Bucket(c.Bucket)
 	if err := bucket.Validate(); err != nil {
 		return &problem{code: exitUsage, err: err}

@@ -109,11 +109,15 @@ func (c *engineRecoverCmd) sink(ctx context.Context, f *config.File, from place)
 	if err != nil {
 		return nil, nil, err
 	}
+	regions, err := f.Regions()
+	if err != nil {
+		return nil, nil, err
+	}
 	region := job.Region(f.Effective.DefaultRegion)
 	if c.Region != "" {
 		region = job.Region(c.Region)
 	}
-	stores, err := rolestore.New(rolestore.Options{Regions: f.Regions(), Default: region, Roles: book})
+	stores, err := rolestore.New(rolestore.Options{Regions: regions, Default: region, Roles: book})
 	if err != nil {
 		return nil, nil, err
 	}

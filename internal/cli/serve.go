@@ -85,6 +85,10 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker
 	if err != nil {
 		return nil, err
 	}
+	regions, err := f.Regions()
+	if err != nil {
+		return nil, err
+	}
 	token, err := f.Secret(c.Listen.MetricsToken)
 	if err != nil {
 		return nil, err
@@ -101,7 +105,7 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker
 			concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive, chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain),
 		},
 		book:    access.BookOptions{Principals: principals, Roles: roles, Sealer: sealer},
-		regions: f.Regions(), region: job.Region(c.DefaultRegion), rate: c.Limits.Rate, burst: c.Limits.Burst,
+		regions: regions, region: job.Region(c.DefaultRegion), rate: c.Limits.Rate, burst: c.Limits.Burst,
 		worker: worker, listen: listen, certificate: certificate, metricsToken: token, logger: logger,
 	})
 }

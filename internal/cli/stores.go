@@ -1,15 +1,15 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
 	"net/url"
 	"strings"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-
+	"github.com/drover-batch/drover/internal/access"
+	"github.com/drover-batch/drover/internal/credentials"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -22,17 +22,29 @@ type storeFlags struct {
 	EndpointURL string `name:"endpoint-url" placeholder:"URL" help:"The store's URL. Default: AWS_ENDPOINT_URL, else the public endpoint of --region."`
 	Region      string `placeholder:"REGION" help:"The store's region. Default: AWS_REGION, AWS_DEFAULT_REGION, else us-east-1 where --endpoint-url is given."`
 	Dialect     string `default:"s3" enum:"s3,cos" placeholder:"DIALECT" help:"The store's protocol: s3, or cos for Tencent COS."`
+	Profile     string `placeholder:"NAME" help:"The profile of the AWS configuration that has the store's keys."`
+	Proxy       string `placeholder:"URL" help:"The proxy to the store, or direct. Default: HTTPS_PROXY (for http URLs HTTP_PROXY), NO_PROXY."`
+	CAFile      string `placeholder:"FILE" help:"Certificates in PEM to trust beside the system's. Default: AWS_CA_BUNDLE."`
+	ClientCert  string `placeholder:"FILE" help:"The certificate, in PEM, that shows the store who is calling."`
+	ClientKey   string `placeholder:"FILE" help:"The key of --client-cert, in PEM."`
+	MinTLS      string `name:"min-tls" default:"1.2" enum:"1.2,1.3" placeholder:"VERSION" help:"The lowest version of TLS: 1.2 or 1.3."`
 }
 
 // credentialsHelp stands in the help of the commands that use storeFlags.
-const credentialsHelp = `Credentials are taken from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN), for COS
-too; without them from the AWS credential chain; on a loopback endpoint, they are those of drover dev.`
+const credentialsHelp = `Credentials are taken from --profile; without it from AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (AWS_SESSION_TOKEN), for
+COS too; on a loopback endpoint they are else those of drover dev. Then comes, with --dialect cos, the chain of Tencent Cloud
+(TENCENTCLOUD_SECRET_ID and so on, web identity, file, instance), and without it that of AWS (profiles, web identity, container,
+instance). Temporary keys are renewed before they expire.`
 
 // endpoint is a resolved storeFlags.
 type endpoint struct {
 	url     string
 	region  job.Region
 	dialect httpwire.Dialect
+	profile string
+	wire    httpwire.Options // how to reach it
+
+	impatient bool // a store that does not answer is an error, and is not waited for
 }
 
 // resolve fills in what the environment and the public stores say.
@@ -56,6 +68,14 @@ func (f storeFlags) resolve(sh *shell) (endpoint, error) {
 	if e.url == "" && e.dialect == httpwire.S3 {
 		e.url = fmt.Sprintf("https://s3.%s.amazonaws.com", e.region)
 	}
+	proxy, err := httpwire.ProxyFor(f.Proxy, e.url, sh.Getenv)
+	if err != nil {
+		return e, usagef("", "--proxy: %v", err)
+	}
+	e.profile = f.Profile
+	e.wire = httpwire.Options{
+		Proxy: proxy, CAFile: cmp.Or(f.CAFile, sh.Getenv("AWS_CA_BUNDLE")), ClientCert: f.ClientCert, ClientKey: f.ClientKey, MinTLS: f.MinTLS,
+	}
 	return e, nil
 }
 
@@ -65,11 +85,14 @@ func (e endpoint) open(ctx context.Context, sh *shell) (*httpwire.Client, error)
 	if err != nil {
 		return nil, err
 	}
-	client, err := httpwire.Open(httpwire.Options{
-		Endpoint: e.url, Dialect: e.dialect, Region: e.region, Credentials: credentials,
-		UserAgent: "drover/" + buildVersion().Version, Breaker: httpwire.NewBreaker(nil),
-		Load: window.NewSet(e.byBucket(), window.Bounds{}, nil),
-	})
+	o := e.wire
+	o.Endpoint, o.Dialect, o.Region, o.Credentials = e.url, e.dialect, e.region, credentials
+	o.Load = window.NewSet(e.byBucket(), window.Bounds{}, nil)
+	o.UserAgent = "drover/" + buildVersion().Version
+	if !e.impatient {
+		o.Breaker = httpwire.NewBreaker(nil)
+	}
+	client, err := httpwire.Open(o)
 	if err != nil {
 		return nil, &problem{code: exitUsage, err: err}
 	}
@@ -92,17 +115,20 @@ func hostOf(rawURL string) string {
 type credentialsFunc func(context.Context) (httpwire.Credentials, error)
 
 func (e endpoint) credentials(ctx context.Context, sh *shell) (credentialsFunc, error) {
-	if key := sh.Getenv("AWS_ACCESS_KEY_ID"); key != "" {
+	if key := sh.Getenv("AWS_ACCESS_KEY_ID"); key != "" && e.profile == "" {
 		return static(key, sh.Getenv("AWS_SECRET_ACCESS_KEY"), sh.Getenv("AWS_SESSION_TOKEN")), nil
 	}
-	if loopback(e.url) {
+	if loopback(e.url) && e.profile == "" {
 		return static(devAccessKey, devSecretKey, ""), nil
 	}
-	config, err := awsconfig.LoadDefaultConfig(ctx, awsconfig.WithRegion(string(e.region)))
-	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	if e.dialect == httpwire.COS && e.profile == "" {
+		return keysOf(credentials.Tencent("", sh.Getenv), "set TENCENTCLOUD_SECRET_ID and TENCENTCLOUD_SECRET_KEY"), nil
 	}
-	return chain(config.Credentials), nil
+	chain, err := credentials.AWS(ctx, string(e.region), e.profile)
+	if err != nil {
+		return nil, err
+	}
+	return keysOf(chain, "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"), nil
 }
 
 func static(access, secret, token string) credentialsFunc {
@@ -110,15 +136,14 @@ func static(access, secret, token string) credentialsFunc {
 	return func(context.Context) (httpwire.Credentials, error) { return c, nil }
 }
 
-// chain asks a provider of the SDK, which keeps what it found.
-func chain(p aws.CredentialsProvider) credentialsFunc {
+// keysOf asks a provider, which keeps what it found and renews it in time.
+func keysOf(p access.Provider, hint string) credentialsFunc {
 	return func(ctx context.Context) (httpwire.Credentials, error) {
-		c, err := p.Retrieve(ctx)
+		k, err := p(ctx)
 		if err != nil {
-			return httpwire.Credentials{}, withHint(fmt.Errorf("find credentials for the store: %w", err),
-				"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY")
+			return httpwire.Credentials{}, withHint(fmt.Errorf("find credentials for the store: %w", err), hint)
 		}
-		return httpwire.Credentials{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
+		return httpwire.Credentials{AccessKey: k.AccessKey, SecretKey: k.SecretKey, SessionToken: k.SessionToken}, nil
 	}
 }
 

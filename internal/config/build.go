@@ -10,27 +10,28 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	awsconfig "github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/access/rolestore"
 	"github.com/drover-batch/drover/internal/api"
+	"github.com/drover-batch/drover/internal/credentials"
 	"github.com/drover-batch/drover/internal/job"
 )
 
 // Regions gives the regions by name.
-func (f *File) Regions() map[job.Region]rolestore.Region {
+func (f *File) Regions() (map[job.Region]rolestore.Region, error) {
 	out := map[job.Region]rolestore.Region{}
 	for name, r := range f.Effective.Regions {
+		o, err := f.wire(r)
+		if err != nil {
+			return nil, wrap("regions."+name, err)
+		}
 		out[job.Region(name)] = rolestore.Region{
-			Wire: r.wire(), Rate: r.Limits.Rate, Burst: r.Limits.Burst, InFlight: r.Limits.InFlight,
+			Wire: o, Rate: r.Limits.Rate, Burst: r.Limits.Burst, InFlight: r.Limits.InFlight,
 		}
 	}
-	return out
+	return out, nil
 }
 
 // Secret follows a reference; "" gives "".
@@ -142,39 +143,21 @@ func (f *File) provider(ctx context.Context, region string, c *Credential) (acce
 	case "env":
 		return again(f.envKeys), nil
 	}
+	if c.Source == "tencent" {
+		return credentials.Tencent(c.Endpoint, f.at.getenv), nil
+	}
 	if c.Region != "" {
 		region = c.Region
-	}
-	opts := []func(*awsconfig.LoadOptions) error{}
-	if region != "*" {
-		opts = append(opts, awsconfig.WithRegion(region))
-	}
-	cfg, err := awsconfig.LoadDefaultConfig(ctx, opts...)
-	if err != nil {
-		return nil, fmt.Errorf("load the AWS configuration: %w", err)
+	} else if region == "*" || strings.HasPrefix(c.RoleARN, "qcs:") {
+		region = ""
 	}
 	if c.Source == "aws" {
-		return chain(cfg.Credentials), nil
+		return credentials.AWS(ctx, region, "")
 	}
-	client := sts.NewFromConfig(cfg, func(o *sts.Options) {
-		if c.Endpoint != "" {
-			o.BaseEndpoint = &c.Endpoint
-		}
-	})
-	assume := stscreds.NewAssumeRoleProvider(client, c.RoleARN, func(o *stscreds.AssumeRoleOptions) {
-		o.RoleSessionName = "drover"
-		if c.SessionName != "" {
-			o.RoleSessionName = c.SessionName
-		}
-		if c.ExternalID != "" {
-			o.ExternalID = &c.ExternalID
-		}
-		if o.Duration = time.Hour; c.Duration > 0 {
-			o.Duration = time.Duration(c.Duration)
-		}
-	})
-	// A call may be signed with what is left of the keys' time: five minutes is more than any attempt takes to begin.
-	return chain(aws.NewCredentialsCache(assume, func(o *aws.CredentialsCacheOptions) { o.ExpiryWindow = 5 * time.Minute })), nil
+	return credentials.Assume(ctx, credentials.Role{
+		ARN: c.RoleARN, SessionName: c.SessionName, ExternalID: c.ExternalID, Duration: time.Duration(c.Duration),
+		Endpoint: c.Endpoint, Region: region,
+	}, f.at.getenv)
 }
 
 func (f *File) staticKeys(c *Credential) (access.Keys, error) {
@@ -224,17 +207,6 @@ func again(ask func() (access.Keys, error)) access.Provider {
 		}
 		asked = time.Now()
 		return keys, nil
-	}
-}
-
-// chain asks a provider of the SDK, which keeps what it found until it expires.
-func chain(p aws.CredentialsProvider) access.Provider {
-	return func(ctx context.Context) (access.Keys, error) {
-		c, err := p.Retrieve(ctx)
-		if err != nil {
-			return access.Keys{}, fmt.Errorf("find AWS credentials: %w", err)
-		}
-		return access.Keys{AccessKey: c.AccessKeyID, SecretKey: c.SecretAccessKey, SessionToken: c.SessionToken}, nil
 	}
 }
 

@@ -108,15 +108,27 @@ func (f *File) completeRegion(p *problems, name string, r *Region) {
 		p.addf(f, key+".endpoint", "%q is no public region of AWS that is known here; give its URL, as https://s3.%s.amazonaws.com", r.Name, r.Name)
 	default:
 		r.Endpoint = publicEndpoint(r)
-		if c, err := httpwire.Open(r.wire()); err != nil {
+		if err := f.tryRegion(r); err != nil {
 			p.addf(f, key, "%v", err)
-		} else {
-			c.Close()
 		}
 	}
 	if l := r.Limits; l.Rate < 0 || l.Burst < 0 || l.InFlight < 0 {
 		p.addf(f, key+".limits", "must not be below 0")
 	}
+}
+
+// tryRegion finds what a driver would refuse.
+func (f *File) tryRegion(r *Region) error {
+	o, err := f.wire(r)
+	if err != nil {
+		return err
+	}
+	c, err := httpwire.Open(o)
+	if err != nil {
+		return err
+	}
+	c.Close()
+	return nil
 }
 
 // publicEndpoint is the endpoint of a region that names none.
@@ -134,10 +146,17 @@ func publicEndpoint(r *Region) string {
 	return "https://s3." + r.Name + ".amazonaws.com"
 }
 
-func (r *Region) wire() httpwire.Options {
+// wire makes the options of a region's driver.
+func (f *File) wire(r *Region) (httpwire.Options, error) {
+	setting, err := f.at.text(r.Proxy)
+	if err != nil {
+		return httpwire.Options{}, wrap("proxy", err)
+	}
+	proxy, err := httpwire.ProxyFor(setting, r.Endpoint, f.at.getenv)
 	return httpwire.Options{
 		Endpoint: r.Endpoint, Dialect: httpwire.Dialect(r.Dialect), Region: job.Region(r.Name), PathStyle: r.PathStyle,
-	}
+		Proxy: proxy, CAFile: f.at.path(r.TLS.CA), ClientCert: f.at.path(r.TLS.Cert), ClientKey: f.at.path(r.TLS.Key), MinTLS: r.TLS.Min,
+	}, err
 }
 
 func (f *File) checkRoles(p *problems) {
@@ -174,15 +193,15 @@ func (f *File) checkRoles(p *problems) {
 func (f *File) checkCredential(p *problems, key string, c *Credential) {
 	switch {
 	case c == nil:
-		p.addf(f, key, "is empty; give source: static, env, aws or sts")
+		p.addf(f, key, "is empty; give source: static, env, aws, tencent or sts")
 	case c.Source == "static" && (c.AccessKey == "" || c.SecretKey == ""):
 		p.addf(f, key, "needs access_key and secret_key")
 	case c.Source == "sts" && c.RoleARN == "":
 		p.addf(f, key, "needs role_arn, the role to assume")
 	case c.Source == "sts" && c.Duration != 0 && (c.Duration < Duration(15*time.Minute) || c.Duration > Duration(12*time.Hour)):
 		p.addf(f, key+".duration", "must be 15m to 12h")
-	case c.Source != "static" && c.Source != "env" && c.Source != "aws" && c.Source != "sts":
-		p.addf(f, key+".source", "%q is no source of keys; use static, env, aws or sts", c.Source)
+	case c.Source != "static" && c.Source != "env" && c.Source != "aws" && c.Source != "tencent" && c.Source != "sts":
+		p.addf(f, key+".source", "%q is no source of keys; use static, env, aws, tencent or sts", c.Source)
 	case c.Source != "static" && (c.AccessKey != "" || c.SecretKey != "" || c.SessionToken != ""):
 		p.addf(f, key, "has keys, which source %s does not take", c.Source)
 	}

@@ -29,7 +29,17 @@ type Region struct {
 	Dialect   string       `yaml:"dialect"`    // s3 or cos; default: cos for provider cos, else s3
 	Name      string       `yaml:"name"`       // the region's name in signatures and hosts; default: the key it stands under
 	PathStyle bool         `yaml:"path_style"` // the bucket stands in the path; default: false
+	Proxy     string       `yaml:"proxy"`      // URL, or env:NAME or file:PATH of one with a password, or direct; default: HTTPS_PROXY and NO_PROXY
+	TLS       RegionTLS    `yaml:"tls"`
 	Limits    RegionLimits `yaml:"limits"`
+}
+
+// RegionTLS says how to meet a store over TLS. Its certificate is always verified.
+type RegionTLS struct {
+	CA   string `yaml:"ca"`   // PEM file of certificates to trust beside the system's; default: the system's alone
+	Cert string `yaml:"cert"` // PEM files that show the store who is calling; default: none
+	Key  string `yaml:"key"`
+	Min  string `yaml:"min"` // lowest version, 1.2 or 1.3; default 1.2
 }
 
 // RegionLimits bound the calls to a region by this process.
@@ -50,17 +60,17 @@ type Role struct {
 
 // Credential says where a role's keys for a region come from.
 type Credential struct {
-	Source       string `yaml:"source"`        // static, env, aws or sts
+	Source       string `yaml:"source"`        // static, env, aws, tencent or sts
 	AccessKey    string `yaml:"access_key"`    // static: the key, or env:NAME or file:PATH
 	SecretKey    Secret `yaml:"secret_key"`    // static
 	SessionToken Secret `yaml:"session_token"` // static: of temporary keys
-	// sts: the role to assume, with keys from the AWS chain.
+	// sts: the role to assume, of AWS (arn:…) or of Tencent Cloud (qcs:…), with keys from the chain of either.
 	RoleARN     string   `yaml:"role_arn"`
 	ExternalID  string   `yaml:"external_id"`
 	SessionName string   `yaml:"session_name"` // default: drover
 	Duration    Duration `yaml:"duration"`     // 15m to 12h; default 1h
-	Region      string   `yaml:"region"`       // of STS, for aws and sts; default: the region the keys are for
-	Endpoint    string   `yaml:"endpoint"`     // of STS; default: AWS's
+	Region      string   `yaml:"region"`       // of STS, for aws and sts; default: the region the keys are for (AWS), ap-guangzhou (Tencent Cloud)
+	Endpoint    string   `yaml:"endpoint"`     // of STS, for sts and tencent; default: the provider's
 }
 
 // Principal is a caller.

@@ -3,13 +3,10 @@ package config
 import (
 	"encoding/base64"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/job"
@@ -31,7 +28,10 @@ func TestTheExampleIsGood(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	regions := f.Regions()
+	regions, err := f.Regions()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[job.Region]string{
 		"ap-guangzhou": "https://cos.ap-guangzhou.myqcloud.com cos ap-guangzhou",
 		"us-east-1":    "https://s3.us-east-1.amazonaws.com s3 us-east-1",
@@ -126,6 +126,10 @@ func TestEachFaultIsNamedWithItsPlace(t *testing.T) {
 		"a policy that is none":    {small + "principals:\n  - {access_key: a, secret_key: 'env:S', uin: '1', policy: all}\n", "must be full-access"},
 		"a policy with conditions": {small + "principals:\n  - {access_key: a, secret_key: 'env:S', uin: '1', policy: {version: '2.0', statement: [{effect: allow, action: '*', resource: '*', condition: {}}]}}\n", "condition"},
 		"a principal twice":        {small + "principals:\n  - &a {access_key: a, secret_key: 'env:S', uin: '1', policy: full-access}\n  - *a\n", "stands here already"},
+		"a proxy that is none":     {"engine: {dir: d}\nregions:\n  mine: {endpoint: 'http://h', proxy: 'ftp://u:hunter2@p'}\n", "d.yaml:3: regions.mine: the proxy must be"},
+		"no file of certificates":  {"engine: {dir: d}\nregions:\n  mine: {endpoint: 'https://h', tls: {ca: none.pem}}\n", "d.yaml:3: regions.mine"},
+		"half a certificate":       {"engine: {dir: d}\nregions:\n  mine: {endpoint: 'https://h', tls: {cert: c.pem}}\n", "needs its key"},
+		"a version of TLS":         {"engine: {dir: d}\nregions:\n  mine: {endpoint: 'https://h', tls: {min: '1.0'}}\n", "1.2 or 1.3"},
 		"half of TLS":              {small + "listen: {tls: {cert: c.pem}}\n", "needs both"},
 		"an address that is none":  {small + "listen: {addr: here}\n", "d.yaml:5: listen.addr"},
 		"a level that is none":     {small + "log: {level: loud}\n", "d.yaml:5: log.level"},
@@ -188,49 +192,6 @@ roles:
 	}
 	if roles[0].Account.UIN != "1" || roles[0].Name != "r" {
 		t.Errorf("the role is %+v", roles[0])
-	}
-}
-
-// TestAssumedKeysAreRenewedBeforeTheyExpire has an STS that gives keys of six minutes: with five of them kept in
-// reserve, the second question a minute later gets new ones.
-func TestAssumedKeysAreRenewedBeforeTheyExpire(t *testing.T) {
-	t.Setenv("AWS_ACCESS_KEY_ID", "base")
-	t.Setenv("AWS_SECRET_ACCESS_KEY", "base-secret")
-	t.Setenv("AWS_CONFIG_FILE", "/nonexistent")
-	asked := 0
-	lives := []time.Duration{4 * time.Minute, time.Hour} // the first is within the reserve: old before it is used
-	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_ = r.ParseForm()
-		if r.Form.Get("Action") != "AssumeRole" || r.Form.Get("RoleArn") != "arn:aws:iam::123456789012:role/batch" || r.Form.Get("ExternalId") != "x" {
-			t.Errorf("asked for %v", r.Form)
-		}
-		expires := time.Now().Add(lives[min(asked, 1)]).UTC().Format(time.RFC3339)
-		asked++
-		fmt.Fprintf(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
-			<AccessKeyId>ASIA%d</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>%s</Expiration>
-			</Credentials></AssumeRoleResult></AssumeRoleResponse>`, asked, expires)
-	}))
-	defer sts.Close()
-	f, err := Parse("d.yaml", []byte(small+`
-roles:
-  - arn: arn:aws:iam::1:role/r
-    policy: full-access
-    credentials:
-      local: {source: sts, role_arn: "arn:aws:iam::123456789012:role/batch", external_id: x, region: us-east-1, endpoint: "`+sts.URL+`"}
-`), os.Getenv)
-	if err != nil {
-		t.Fatal(err)
-	}
-	roles, err := f.Roles(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	provider := roles[0].Credentials["local"]
-	for i, want := range []string{"ASIA1", "ASIA2", "ASIA2"} {
-		keys, err := provider(t.Context())
-		if err != nil || keys.AccessKey != want || keys.SessionToken != "t" {
-			t.Errorf("question %d: %v, %v; want %s", i, keys, err, want)
-		}
 	}
 }
 

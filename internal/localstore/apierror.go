@@ -41,6 +41,8 @@ var (
 	errBadSignature        = refuse(http.StatusForbidden, "SignatureDoesNotMatch", "The signature does not match the one that was calculated from the request.")
 	errNoSuchAccessKey     = refuse(http.StatusForbidden, "InvalidAccessKeyId", "The access key is not known to this store.")
 	errTimeSkewed          = refuse(http.StatusForbidden, "RequestTimeTooSkewed", "The request's time and the server's differ by more than 15 minutes.")
+	errInvalidToken        = refuse(http.StatusBadRequest, "InvalidToken", "The security token is not that of the access key.")
+	errExpiredToken        = refuse(http.StatusBadRequest, "ExpiredToken", "The temporary keys have expired.")
 	errExpired             = refuse(http.StatusForbidden, "AccessDenied", "Request has expired.")
 	errAuthMalformed       = refuse(http.StatusBadRequest, "AuthorizationHeaderMalformed", "The authorization does not parse.")
 	errNotImplemented      = refuse(http.StatusNotImplemented, "NotImplemented", "This store does not offer what the request asks for.")

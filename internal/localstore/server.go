@@ -91,18 +91,6 @@ func (c *call) serve() error {
 	return handler(c)
 }
 
-func (c *call) authenticate() (err error) {
-	secretOf := func(ak string) (string, bool) { return c.s.o.SecretKey, ak == c.s.o.AccessKey }
-	switch {
-	case c.d.cos():
-		return verifyQSign(c.r, secretOf, time.Now())
-	case c.r.Header.Get("Authorization") == "" && c.query["x-amz-algorithm"] == "":
-		return errAccessDenied.because("The store takes no anonymous requests; sign yours.")
-	}
-	c.auth, err = verifySigV4(c.r, &c.s.signing, secretOf, time.Now())
-	return err
-}
-
 // address finds the bucket and the key, and reads the query.
 func (c *call) address() error {
 	query, err := url.ParseQuery(c.r.URL.RawQuery)

@@ -25,14 +25,15 @@ const drainTime = 10 * time.Second
 
 // Options say where a store lives and who may use it.
 type Options struct {
-	Dir          string           // its folder, made when missing; one store at a time holds it
-	Listen       string           // default 127.0.0.1:0
-	Region       string           // of buckets made without a LocationConstraint; default "local"
-	AccessKey    string           // required; also the owner's id in listings and access lists
-	SecretKey    string           // required
-	RestoreDelay time.Duration    // how long a restore takes; 0 = by tier: Expedited 1 s, Standard 5 s, Bulk 10 s
-	Now          func() time.Time // of objects and restores; default time.Now. Signatures are held against real time
-	CallLog      io.Writer        // gets a line for each object call; nil = none
+	Dir          string                                       // its folder, made when missing; one store at a time holds it
+	Listen       string                                       // default 127.0.0.1:0
+	Region       string                                       // of buckets made without a LocationConstraint; default "local"
+	AccessKey    string                                       // required; also the owner's id in listings and access lists
+	SecretKey    string                                       // required
+	Temporary    func(accessKey string) (TemporaryKeys, bool) // finds further keys; nil = there are none
+	RestoreDelay time.Duration                                // how long a restore takes; 0 = by tier: Expedited 1 s, Standard 5 s, Bulk 10 s
+	Now          func() time.Time                             // of objects and restores; default time.Now. Signatures are held against real time
+	CallLog      io.Writer                                    // gets a line for each object call; nil = none
 }
 
 // Store is a running object store. Several may run in one process, each in its own folder.

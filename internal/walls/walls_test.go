@@ -62,8 +62,9 @@ var may = []struct {
 	}},
 	{"internal/localstore", []string{"internal/access", "internal/object", "internal/job"}},
 	{"internal/telemetry", []string{"internal/job"}},
+	{"internal/credentials", []string{"internal/access", "internal/job"}},
 	{"internal/config", []string{
-		"internal/access", "internal/access/rolestore", "internal/api", "internal/object/httpwire", "internal/job",
+		"internal/credentials", "internal/access", "internal/access/rolestore", "internal/api", "internal/object/httpwire", "internal/job",
 	}},
 	{"client", []string{"internal/job"}},
 	{"internal/cli", []string{"client", "internal/..."}},
@@ -80,9 +81,10 @@ type row struct {
 var modules = []row{
 	{"github.com/nats-io", []string{"internal/engine/carrier"}},
 	{"github.com/cockroachdb/pebble", []string{"internal/localstore"}},
-	{"github.com/aws/aws-sdk-go-v2/aws", []string{"client", "internal/config", "internal/cli", "*test"}}, // types and the signer
-	{"github.com/aws", []string{"internal/config", "internal/cli", "*test"}},
-	{"github.com/tencentyun", []string{"internal/config", "internal/cli"}},
+	{"github.com/aws/aws-sdk-go-v2/aws", []string{"client", "internal/cli", "internal/credentials", "*test"}}, // types and the signer
+	{"github.com/aws", []string{"internal/credentials", "*test"}},
+	{"github.com/tencentyun", []string{"*test"}},
+	{"github.com/tencentcloud", []string{"internal/credentials"}},
 	{"github.com/alecthomas/kong", []string{"internal/cli"}},
 	{"github.com/schollz/progressbar", []string{"internal/cli"}},
 	{"github.com/rogpeppe", []string{"*test"}},

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -66,7 +67,12 @@ func New(o Options) (*Stores, error) {
 	if _, ok := o.Regions[o.Default]; !ok {
 		return nil, fmt.Errorf("the default region %q is not among the regions", o.Default)
 	}
+	s.o.Regions = maps.Clone(o.Regions)
 	for name, r := range o.Regions {
+		if r.Wire.Breaker == nil {
+			r.Wire.Breaker = httpwire.NewBreaker(nil) // one for all roles: it is the endpoint that is away
+			s.o.Regions[name] = r
+		}
 		c, err := httpwire.Open(r.Wire)
 		if err != nil {
 			return nil, fmt.Errorf("region %s: %w", name, err)

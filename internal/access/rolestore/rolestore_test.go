@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -259,4 +262,33 @@ func TestLimitsHold(t *testing.T) {
 			t.Error("a third call ran")
 		}
 	})
+}
+
+// TestAStoreThatIsAwayIsWaitedFor has a region whose store drops connections before it is there again: the calls of its
+// roles must not use up their attempts on it.
+func TestAStoreThatIsAwayIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	var asked atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if asked.Add(1) <= 4 {
+			panic(http.ErrAbortHandler)
+		}
+		w.WriteHeader(http.StatusOK)
+	}))
+	defer server.Close()
+	s, err := New(Options{
+		Regions: map[job.Region]Region{"local": {Wire: httpwire.Options{Endpoint: server.URL, MaxAttempts: 2}}}, Default: "local",
+		Roles: &one{roleWith(t, `{"effect":"allow","action":"*","resource":"*"}`)},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	store, err := s.Store(t.Context(), owner, roleName, "local")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Head(t.Context(), object.Ref{Bucket: "b", Key: "k"}); err != nil || asked.Load() != 5 {
+		t.Errorf("after %d attempts: %v", asked.Load(), err)
+	}
 }

@@ -49,7 +49,7 @@ func Open(o Options) (*Client, error) {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	wire := newNetwork(o)
-	if wire.tls.RootCAs, err = trusted(o.CAFile); err != nil {
+	if err := configureTLS(wire.tls, o); err != nil {
 		return nil, fmt.Errorf("open object store: %w", err)
 	}
 	c := &Client{

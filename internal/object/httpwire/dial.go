@@ -3,7 +3,6 @@ package httpwire
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -13,7 +12,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -283,23 +281,4 @@ func proxyHead(nc net.Conn) ([]byte, error) {
 		}
 	}
 	return nil, malformed("the proxy's answer is too long")
-}
-
-// trusted gives the certificates of a PEM file beside the system's; nil = the system's alone.
-func trusted(file string) (*x509.CertPool, error) {
-	if file == "" {
-		return nil, nil
-	}
-	pem, err := os.ReadFile(file)
-	if err != nil {
-		return nil, fmt.Errorf("read the CA file: %w", err)
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool() // a system without any
-	}
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the CA file %q has no certificate in PEM form", file)
-	}
-	return pool, nil
 }

@@ -33,6 +33,7 @@ var codes = map[string]object.Class{
 	"BandwidthLimitExceeded": object.Throttle, "ServerBusy": object.Throttle,
 	"InternalError": object.Transient, "RequestTimeout": object.Transient, "OperationAborted": object.Transient,
 	"InternalServerError": object.Transient, "GatewayTimeout": object.Transient,
+	"ExpiredToken": object.Transient, // the next attempt is signed with what the credentials' source has then
 }
 
 // classOf classes an answer by its code, then by its status.

@@ -66,9 +66,13 @@ type Options struct {
 	// CAFile is a PEM file of certificates that are trusted beside the system's; "" = the system's alone. Certificates
 	// are always verified.
 	CAFile string
+	// ClientCert and ClientKey are PEM files that show a store that asks who is calling; "" = nothing. They are read at each
+	// handshake, so that they can be replaced.
+	ClientCert, ClientKey string
+	MinTLS                string // "1.2" (default) or "1.3"
 	// Proxy says by which proxy to reach a host:port, nil for none; with an error the call fails. A proxy is an http or
 	// https URL, with a user and a password for Basic authentication if it wants them. It is asked to CONNECT whatever the
-	// endpoint's scheme is. A nil Proxy is none: the environment (HTTPS_PROXY, NO_PROXY) is the caller's to read.
+	// endpoint's scheme is. A nil Proxy is none; see ProxyFor.
 	Proxy func(addr string) (*url.URL, error)
 }
 
