@@ -63,6 +63,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 
 bench: build ## measure drover run against the peers that are installed, into bench/RESULTS.md (AXES=copy,cap ROUNDS=3)
 	go build -C bench -buildvcs=false -trimpath -o bin/ ./measure ./stub
+	go test -c -trimpath -o bench/bin/httpwire.test ./internal/object/httpwire
 	cd bench && bin/measure -axes "$(AXES)" -rounds $(ROUNDS)
 
 bench-scale: build ## the rate of 1, 2, 4 and 8 workers over a store of 30 ms, on a quiet machine: five minutes (ROUNDS=3)

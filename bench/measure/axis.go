@@ -10,6 +10,8 @@ type axis struct {
 	name, title, note string
 	cases             []setting
 	share             *shareOf // a further column; nil: none
+	ratio             bool     // a column of CPU by that of the case's first client
+	most              int      // rounds, however many are asked for; 0: as many as that
 }
 
 // setting is one way for the store to be.
@@ -49,7 +51,7 @@ const (
 
 var axes = []axis{
 	{
-		name: "copy", title: "Copy over a list, store at 0 ms, 64 connections",
+		name: "copy", title: "Copy over a list, store at 0 ms, 64 connections", ratio: true,
 		note: "drover reads a CSV.gz manifest, writes a report and keeps checkpoints. s5cmd run reads a file of commands; rclone a file of names, " +
 			"and makes a HEAD and a COPY for each; the two below it have no list but go through a listing.",
 		cases: []setting{{name: "0 ms", listed: 20_000, clients: []turn{
@@ -62,7 +64,15 @@ var axes = []axis{
 		}}},
 	},
 	{
-		name: "operations", title: "Other operations, store at 0 ms, 64 connections",
+		name: "client", title: "The client alone: CopyObject, store at 0 ms, 64 connections", most: 5,
+		note: "Signing, sending and reading answers, by the benchmark CopyStore of internal/object/httpwire; no list, no engine, no report.",
+		cases: []setting{{name: "0 ms", clients: []turn{
+			{client: "drover's client", objects: 500_000, connections: ordinary},
+			{client: "drover's client", objects: 500_000, connections: ordinary},
+		}}},
+	},
+	{
+		name: "operations", title: "Other operations, store at 0 ms, 64 connections", ratio: true,
 		note: "drover only: no peer has a mode for these that goes through a list.",
 		cases: []setting{{name: "0 ms", clients: []turn{
 			{client: "drover", objects: 300_000, connections: ordinary},
@@ -72,7 +82,7 @@ var axes = []axis{
 		}}},
 	},
 	{
-		name: "memory", title: "Peak memory against the length of the list, store at 0 ms, 64 connections",
+		name: "memory", title: "Peak memory against the length of the list, store at 0 ms, 64 connections", most: 1,
 		note: "One row shows the idle engine. A run that was cut shows the peak until then.",
 		cases: []setting{
 			{name: "1 row", clients: []turn{{client: "drover", objects: 1, exact: true, connections: ordinary}}},
@@ -86,23 +96,23 @@ var axes = []axis{
 		},
 	},
 	{
-		name: "long", title: "Ten million rows, store at 0 ms, 64 connections",
+		name: "long", title: "Ten million rows, store at 0 ms, 64 connections", most: 1,
 		cases: []setting{{name: "10,000,000 rows", clients: []turn{{client: "drover", objects: 10 * million, exact: true, connections: ordinary}}}},
 	},
 	{
-		name: "latency", title: "Copy, store at 30 ms",
+		name: "latency", title: "Copy, store at 30 ms", most: 2,
 		note:  "The share is of connections / 30 ms, between the first answer and the last.",
 		share: &shareOf{"of c/RTT", func(c setting, r result) float64 { return r.rate() * c.latency.Seconds() / float64(r.Connections) }},
 		cases: latencies(64, 256, 1024),
 	},
 	{
-		name: "errors", title: "Copy, store at 30 ms that throttles at random, 256 connections",
+		name: "errors", title: "Copy, store at 30 ms that throttles at random, 256 connections", most: 2,
 		cases: []setting{
 			throttling("no 503", 0), throttling("1 % of 503", 0.01), throttling("5 % of 503", 0.05),
 		},
 	},
 	{
-		name: "cap", title: "Copy, store at 30 ms with a hard limit",
+		name: "cap", title: "Copy, store at 30 ms with a hard limit", most: 1,
 		note:  "The share is of what the limit allows, between the first answer and the last. drover at its default of 64 connections, the peers at 256.",
 		share: &shareOf{"of the limit", func(c setting, r result) float64 { return r.rate() / c.limit }},
 		cases: []setting{
@@ -111,11 +121,11 @@ var axes = []axis{
 		},
 	},
 	{
-		name: "tls", title: "Copy over TLS, store at 0 ms, 64 connections",
+		name: "tls", title: "Copy over TLS, store at 0 ms, 64 connections", ratio: true,
 		note: "The stub serves TLS with a goroutine a connection, which takes more of the machine than its epoll loop: rates compare with nothing, and so less well does CPU.",
 		cases: []setting{{name: "TLS", tls: true, clients: []turn{
-			{client: "drover", objects: 200_000, connections: ordinary},
-			{client: "s5cmd run", objects: few, connections: ordinary},
+			{client: "drover", objects: 300_000, connections: ordinary},
+			{client: "s5cmd run", objects: few, connections: ordinary, within: 20 * time.Second},
 		}}},
 	},
 }

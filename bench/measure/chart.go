@@ -22,12 +22,7 @@ func (r record) bars() []bar {
 			continue
 		}
 		for _, row := range a.rows(r.Axes[a.name]) {
-			var v []float64
-			for _, x := range row.runs {
-				v = append(v, x.cpu())
-			}
-			slices.Sort(v)
-			bars = append(bars, bar{row.turn.label(), median(v)})
+			bars = append(bars, bar{row.turn.label(), row.cpu()})
 		}
 	}
 	slices.SortFunc(bars, func(a, b bar) int { return int(math.Copysign(1, a.us-b.us)) })

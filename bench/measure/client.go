@@ -21,6 +21,7 @@ type client struct {
 type job struct {
 	endpoint    string
 	list        string
+	objects     int
 	connections int
 	operation   string // of drover
 	work        string // an empty folder of its own
@@ -42,6 +43,10 @@ var clients = map[string]client{
 		}
 		return a
 	}},
+	// The client of drover alone, as a benchmark of its package: no list, no engine, no report.
+	"drover's client": {"httpwire.test", "", func(j job) []string {
+		return []string{"-test.run", "^$", "-test.bench", "^BenchmarkCopyStore$", "-test.benchtime", strconv.Itoa(j.objects) + "x"}
+	}},
 	"s5cmd run": {"s5cmd", "s5cmd", func(j job) []string {
 		return []string{"--endpoint-url", j.endpoint, "--log", "error", "--numworkers", strconv.Itoa(j.connections), "run", j.list}
 	}},
@@ -62,7 +67,7 @@ var clients = map[string]client{
 func environment(endpoint, work, certificate string) []string {
 	env := []string{
 		"HOME=" + work, "PATH=/usr/bin:/bin", "TMPDIR=" + work,
-		"AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=yyyyyyyy", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
+		"DROVER_BENCH_STORE=" + endpoint, "AWS_ACCESS_KEY_ID=x", "AWS_SECRET_ACCESS_KEY=yyyyyyyy", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true",
 		"RCLONE_CONFIG=/dev/null", "RCLONE_CONFIG_S_TYPE=s3", "RCLONE_CONFIG_S_PROVIDER=Other", "RCLONE_CONFIG_S_ENV_AUTH=true", "RCLONE_CONFIG_S_ENDPOINT=" + endpoint,
 		"MC_CONFIG_DIR=" + filepath.Join(work, "mc"), "MC_HOST_l=" + strings.Replace(endpoint, "://", "://x:yyyyyyyy@", 1),
 	}
@@ -78,7 +83,7 @@ func version(ctx context.Context, binary string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if strings.Contains(info.Path, "drover") {
+	if strings.Contains(info.Path+info.Main.Path, "drover") {
 		v, err := sources(ctx)
 		return v + ", " + info.GoVersion, err
 	}

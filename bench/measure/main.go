@@ -23,7 +23,7 @@ import (
 // bench is where things are.
 type bench struct {
 	drover, stub string
-	peers        string // folder of their binaries
+	peers        string // folder of their binaries, and of the client's benchmark
 	work         string // lists, states, reports, logs
 	rounds       int
 	scale        float64 // of the numbers of objects
@@ -48,7 +48,7 @@ func run(ctx context.Context) error {
 	flag.IntVar(&b.rounds, "rounds", 3, "times that each client runs in an axis, in turn")
 	flag.Float64Var(&b.scale, "scale", 1, "factor on the numbers of objects where no time is given")
 	record := flag.String("record", ".", "folder of results.json, RESULTS.md and chart.svg")
-	names := flag.String("axes", "", "axes to measure, with commas between; default: all but long; none: only draw")
+	names := flag.String("axes", "", "axes to measure, with commas between, parts for the benchmarks of the parts; default: all; none: only draw")
 	flag.Parse()
 	for _, p := range []*string{&b.drover, &b.stub, &b.peers, &b.work} {
 		abs, err := filepath.Abs(*p)
@@ -76,7 +76,18 @@ func run(ctx context.Context) error {
 			return err
 		}
 	}
+	if wants(*names, partsAxis) {
+		fmt.Printf("\n## %s\n", partsTitle)
+		if res.Parts, err = b.measureParts(ctx, *record); err != nil {
+			return err
+		}
+	}
 	return res.save(*record)
+}
+
+// wants reports whether an axis was asked for.
+func wants(names, axis string) bool {
+	return names == "" || slices.Contains(strings.Split(names, ","), axis)
 }
 
 func choose(names string) ([]axis, error) {
@@ -85,11 +96,11 @@ func choose(names string) ([]axis, error) {
 	}
 	var chosen []axis
 	for _, a := range axes {
-		if names == "" && a.name != "long" || slices.Contains(strings.Split(names, ","), a.name) {
+		if wants(names, a.name) {
 			chosen = append(chosen, a)
 		}
 	}
-	if len(chosen) == 0 {
+	if len(chosen) == 0 && !wants(names, partsAxis) {
 		return nil, errors.New("no such axis: " + names)
 	}
 	return chosen, nil
@@ -98,7 +109,11 @@ func choose(names string) ([]axis, error) {
 // axis runs all cases of an axis.
 func (b bench) axis(ctx context.Context, a axis) (measured, error) {
 	m := measured{Machine: machine(), Versions: map[string]string{}}
-	for range b.rounds {
+	rounds := b.rounds
+	if a.most > 0 {
+		rounds = min(rounds, a.most)
+	}
+	for range rounds {
 		for _, c := range a.cases {
 			if err := b.turn(ctx, a, c, &m); err != nil {
 				return m, err

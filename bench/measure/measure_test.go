@@ -48,6 +48,35 @@ func TestPageAndChartShowEveryClientOnce(t *testing.T) {
 	}
 }
 
+func TestGoals(t *testing.T) {
+	t.Parallel()
+	run := func(client string, us int64) result {
+		return result{Case: "0 ms", Client: client, Objects: 1, UserUS: us, WallMS: 1000, Stub: counts{Written: keys{Distinct: 1}}}
+	}
+	rec := record{
+		Axes: map[string]measured{"copy": {Runs: []result{run("drover", 12), run("s5cmd run", 1200), run("rclone copy", 240)}}},
+		Parts: &parts{Figures: readParts([]byte("BenchmarkSurvey/csv-2   3  21.5 ns/op  5.0 Mrows/s  0 allocs/op\n" +
+			"BenchmarkSurvey/csv-2   3  21.5 ns/op  7.0 Mrows/s  0 allocs/op\nBenchmarkAppendRow  3  600.0 ns/op\nPASS\n"))},
+	}
+	var s strings.Builder
+	rec.verdicts(&s)
+	rec.Parts.table(&s)
+	for _, want := range []string{
+		"report and checkpoints on | 12 µs | 10 µs | 15 µs | within bounds |",
+		"s5cmd run, times ours | 100 × | 80 × | 40 × | goal met |",
+		"rclone copy, times ours | 20 × | 40 × | 25 × | **missed** |",
+		"CSV rows decoded, one core | 6 M/s | 6 M/s | 4 M/s | goal met |",
+		"a report row | 600 ns | 350 ns | 500 ns | **missed** |",
+		"over TLS | – | 12 µs | 17 µs | not measured |",
+		"left out or did twice, in all of these | 0 | 0 | 0 | goal met |",
+		"| Survey/csv | 6 (5–7) | Mrows/s | 0 |",
+	} {
+		if strings.Count(s.String(), want) != 1 {
+			t.Errorf("lacks %q:\n%s", want, s.String())
+		}
+	}
+}
+
 func TestAxesAreSound(t *testing.T) {
 	t.Parallel()
 	for _, a := range axes {

@@ -26,11 +26,13 @@ more than once the figures are median (least–most). Client and stub share the 
 
 ![CPU for each object](chart.svg)
 `)
+	r.verdicts(&s)
 	for _, a := range axes {
 		if m, ok := r.Axes[a.name]; ok {
 			a.table(&s, m)
 		}
 	}
+	r.Parts.table(&s)
 	return s.String()
 }
 
@@ -78,9 +80,20 @@ func (a axis) table(s *strings.Builder, m measured) {
 	if a.share != nil {
 		head = append(head, a.share.name)
 	}
+	if a.ratio {
+		head = append(head, "CPU, × the first")
+	}
 	fmt.Fprintf(s, "\n| %s |\n|%s\n", strings.Join(head, " | "), strings.Repeat("---|", len(head)))
+	var first row
 	for _, r := range a.rows(m) {
-		fmt.Fprintf(s, "| %s |\n", strings.Join(r.cells(a.share), " | "))
+		if r.c.name != first.c.name {
+			first = r
+		}
+		cells := r.cells(a.share)
+		if a.ratio {
+			cells = append(cells, fmt.Sprintf("%.2f", r.cpu()/first.cpu()))
+		}
+		fmt.Fprintf(s, "| %s |\n", strings.Join(cells, " | "))
 	}
 }
 
@@ -106,6 +119,18 @@ func (r row) cells(share *shareOf) []string {
 	}
 	return cells
 }
+
+// middle is the median of a figure.
+func (r row) middle(of func(result) float64) float64 {
+	var v []float64
+	for _, x := range r.runs {
+		v = append(v, of(x))
+	}
+	slices.Sort(v)
+	return median(v)
+}
+
+func (r row) cpu() float64 { return r.middle(result.cpu) }
 
 // exits names exit codes that are not 0.
 func (r row) exits() string {

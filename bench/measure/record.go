@@ -15,7 +15,8 @@ import (
 
 // record is all that was measured, by axis.
 type record struct {
-	Axes map[string]measured `json:"axes"`
+	Axes  map[string]measured `json:"axes"`
+	Parts *parts              `json:"parts,omitempty"`
 }
 
 // measured is one axis, measured at one time.

@@ -31,7 +31,7 @@ type result struct {
 // measure runs one client once.
 func (b bench) measure(ctx context.Context, st *stub, c setting, t turn, n int) (r result, err error) {
 	cl := clients[t.client]
-	j := job{endpoint: st.endpoint, connections: t.connections, operation: t.operation}
+	j := job{endpoint: st.endpoint, objects: n, connections: t.connections, operation: t.operation}
 	if j.operation == "" {
 		j.operation = "copy"
 	}
