@@ -245,23 +245,23 @@ func (c *cluster) close() {
 	wg.Wait()
 }
 
-// client calls a node's API.
-func (c *cluster) client(node int) *client.Client {
+// client calls a server's API.
+func (c *cluster) client(server *process) *client.Client {
 	c.t.Helper()
-	a, err := client.New(client.Options{Server: c.nodes[node].ready["api"], AccessKey: "admin", SecretKey: clusterSecret})
+	a, err := client.New(client.Options{Server: server.ready["api"], AccessKey: "admin", SecretKey: clusterSecret})
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	return a
 }
 
-// drover runs a command against a node.
-func (c *cluster) drover(node int, args ...string) string {
+// drover runs a command, against a server if one is given.
+func (c *cluster) drover(server *process, args ...string) string {
 	c.t.Helper()
 	ctx, cancel := context.WithTimeout(c.t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, binary, append([]string{"--quiet"}, args...)...)
-	cmd.Env = append(os.Environ(), "DROVER_SERVER="+c.nodes[node].ready["api"], "DROVER_ACCESS_KEY=admin", "DROVER_SECRET_KEY="+clusterSecret,
+	cmd.Env = append(append(os.Environ(), secrets...), "DROVER_SERVER="+server.ready["api"], "DROVER_ACCESS_KEY=admin", "DROVER_SECRET_KEY="+clusterSecret,
 		"DROVER_ROLE="+c.store.ready.RoleARN,
 		"AWS_ENDPOINT_URL="+c.store.ready.Store, "AWS_REGION="+c.store.ready.Region,
 		"AWS_ACCESS_KEY_ID="+c.store.ready.AccessKey, "AWS_SECRET_ACCESS_KEY="+c.store.ready.SecretKey)
@@ -324,12 +324,20 @@ type clusterJob struct {
 	stall   time.Duration // the longest time it did not, while the job was Active
 	changed chan struct{} // closed and replaced at each change
 
+	ctx       context.Context // of the followers
 	followers sync.WaitGroup
 	stop      context.CancelFunc
 }
 
-// copyJob fills a bucket and starts a job that copies it.
+// copyJob fills a bucket and starts a job that copies it, by way of the first node.
 func (c *cluster) copyJob(rows int) *clusterJob {
+	c.t.Helper()
+	j := c.copyJobAt(c.nodes[0], rows)
+	j.follow(c.nodes...)
+	return j
+}
+
+func (c *cluster) copyJobAt(server *process, rows int) *clusterJob {
 	c.t.Helper()
 	j := &clusterJob{c: c, changed: make(chan struct{})}
 	for i := range rows {
@@ -339,20 +347,27 @@ func (c *cluster) copyJob(rows int) *clusterJob {
 	c.store.fillBucket("target", 0, nil)
 	c.store.fillBucket("batch", 0, nil)
 	c.store.putManifest("batch", "list.csv", "source", j.keys)
-	j.id = c.drover(0, "job", "create", "copy", "--manifest", "s3://batch/list.csv", "--to", "target", "--report", "s3://batch/reports", "--start")
+	j.id = c.drover(server, "job", "create", "copy", "--manifest", "s3://batch/list.csv", "--to", "target", "--report", "s3://batch/reports", "--start")
 	j.grown = time.Now()
-	ctx, stop := context.WithCancel(c.t.Context())
-	j.stop = stop
-	for i := range c.nodes {
-		a := c.client(i)
+	j.ctx, j.stop = context.WithCancel(c.t.Context())
+	c.t.Cleanup(func() { j.stop(); j.followers.Wait() })
+	return j
+}
+
+// follow watches the job by way of servers, of which some may be away.
+func (j *clusterJob) follow(servers ...*process) {
+	for _, p := range servers {
+		a := j.c.client(p)
 		j.followers.Go(func() {
-			for ctx.Err() == nil && !j.final() {
-				_ = a.Watch(ctx, j.id, func(seen client.Job) error { j.see(seen); return nil }) // a lost node's ends in vain
+			for j.ctx.Err() == nil && !j.final() {
+				_ = a.Watch(j.ctx, j.id, func(seen client.Job) error { j.see(seen); return nil })
+				select {
+				case <-time.After(200 * time.Millisecond): // until it is back
+				case <-j.ctx.Done():
+				}
 			}
 		})
 	}
-	c.t.Cleanup(func() { stop(); j.followers.Wait() })
-	return j
 }
 
 func isFinal(status string) bool {
@@ -411,8 +426,17 @@ func (j *clusterJob) part(percent int) {
 	j.until(fmt.Sprintf("%d %% of the rows", percent), func(done int64, _ client.Job) bool { return done*100 >= int64(len(j.keys)*percent) })
 }
 
-// ends waits for the end and holds it against the report and the store's log. No stall may have been longer than 15 s.
+// ends waits for the end and checks it. No stall may have been longer than 15 s.
 func (j *clusterJob) ends(what string) {
+	j.c.t.Helper()
+	j.endsWhole(what)
+	if j.stall > 15*time.Second {
+		j.c.t.Errorf("nothing was collected for %v", j.stall)
+	}
+}
+
+// endsWhole waits for the end and holds it against the report and the store's log.
+func (j *clusterJob) endsWhole(what string) {
 	t := j.c.t
 	t.Helper()
 	j.until("the end of the job", func(_ int64, last client.Job) bool { return isFinal(last.Status) })
@@ -426,9 +450,6 @@ func (j *clusterJob) ends(what string) {
 	checkReport(t, j.c.store, j.id, j.keys, nil)
 	repeats := j.repeats()
 	t.Logf("%s: %d rows, each once in the report; %d calls repeated; longest stall %.1f s", what, rows, repeats, j.stall.Seconds())
-	if j.stall > 15*time.Second {
-		t.Errorf("nothing was collected for %v", j.stall)
-	}
 }
 
 // repeats counts calls of the store beyond one a key; every key was asked for.

@@ -18,6 +18,7 @@ import (
 
 type engineCmd struct {
 	Keys    engineKeysCmd    `cmd:"" help:"Make certificates, nkeys and configurations for a new cluster."`
+	Migrate engineMigrateCmd `cmd:"" help:"Move all jobs to another engine: from a single server to a cluster, or back."`
 	Recover engineRecoverCmd `cmd:"" help:"Record jobs again whose data folder was lost, from what lies beside their reports."`
 	Status  engineStatusCmd  `cmd:"" help:"Show streams, replicas, leaders, lag, nodes and workers."`
 }

@@ -24,6 +24,7 @@ type nodeOptions struct {
 	place  *enginePlace // where the carrier is; nil = in dir
 	noLead bool         // others lead the jobs
 	noWork bool         // others work on them
+	moved  bool         // start even where jobs were moved away from
 	stores engine.Stores
 	// open makes the stores once the carrier is there, in place of stores.
 	open        func(context.Context, *carrier.Carrier) (engine.Stores, error)
@@ -68,6 +69,9 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the state in %s: %w", o.dir, err)
 	}
+	if err := refuseMoved(ctx, c, o); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
 	if o.open != nil {
 		if o.stores, err = o.open(ctx, c); err != nil {
 			return nil, errors.Join(err, c.Close())
@@ -111,6 +115,19 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		err = ctx.Err()
 	}
 	return nil, errors.Join(err, n.close())
+}
+
+// refuseMoved keeps an engine from starting whose jobs are with another.
+func refuseMoved(ctx context.Context, c *carrier.Carrier, o nodeOptions) error {
+	if o.moved {
+		return nil
+	}
+	h, err := engine.GetHold(ctx, c)
+	if err != nil || h.Mode != engine.HoldMoved {
+		return err
+	}
+	return withHint(fmt.Errorf("the jobs of %s were moved to %s at %s", o.dir, h.Other, h.Time.UTC().Format(time.RFC3339)),
+		"use that engine, or bring the jobs back with drover engine migrate")
 }
 
 // nodeName is what people know this process by.

@@ -33,7 +33,7 @@ func (c *serveCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return configError(err, c.Config)
 	}
-	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), false)
+	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), asServer)
 	if err != nil {
 		return interruptedIsFine(err)
 	}
@@ -59,8 +59,17 @@ func newLogger(w io.Writer, l config.Log) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, o))
 }
 
-// startServe starts what the configuration says: a server, or a worker.
-func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker bool) (*serving, error) {
+// serveMode is what a process is.
+type serveMode int
+
+const (
+	asServer serveMode = iota
+	asWorker           // answers probes only, where it is told to
+	asMover            // answers nobody; brings jobs to rest
+)
+
+// startServe starts what the configuration says.
+func startServe(ctx context.Context, f *config.File, logger *slog.Logger, mode serveMode) (*serving, error) {
 	c := f.Effective
 	place, err := newEnginePlace(f, true, logger)
 	if err == nil {
@@ -70,7 +79,7 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker
 		return nil, err
 	}
 	listen := c.Listen.Addr
-	if worker && !f.Given("listen.addr") {
+	if mode == asWorker && !f.Given("listen.addr") || mode == asMover {
 		listen = ""
 	}
 	sealer, err := f.Sealer()
@@ -101,11 +110,11 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger, worker
 	}
 	return startServing(ctx, servingOptions{
 		node: nodeOptions{
-			dir: c.Engine.Dir, place: &place, noLead: !c.Engine.Lead, noWork: c.Worker.Off, look: c.Engine.Look,
+			dir: c.Engine.Dir, place: &place, noLead: !c.Engine.Lead, noWork: c.Worker.Off, moved: mode == asMover, look: c.Engine.Look,
 			concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive, chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain),
 		},
 		book:    access.BookOptions{Principals: principals, Roles: roles, Sealer: sealer},
 		regions: regions, region: job.Region(c.DefaultRegion), rate: c.Limits.Rate, burst: c.Limits.Burst,
-		worker: worker, listen: listen, certificate: certificate, metricsToken: token, logger: logger,
+		silent: mode != asServer, listen: listen, certificate: certificate, metricsToken: token, logger: logger,
 	})
 }

@@ -25,8 +25,8 @@ type servingOptions struct {
 	region       job.Region // default
 	rate         float64    // requests a second of each principal; 0 = unbounded
 	burst        int
-	worker       bool         // it answers nobody but probes
-	listen       string       // "" = nowhere, for a worker
+	silent       bool         // it answers nobody but probes
+	listen       string       // "" = nowhere, if silent
 	certificate  *certificate // nil = plain HTTP
 	metricsToken string       // "" = /metrics on loopback only
 	logger       *slog.Logger
@@ -58,7 +58,7 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 	if s.node, err = startNode(ctx, n); err != nil {
 		return s, err
 	}
-	if o.worker {
+	if o.silent {
 		return s, s.startProbed(ctx)
 	}
 	verifier := access.NewVerifier(s.book, nil)

@@ -17,8 +17,9 @@ type index struct {
 	mu      sync.Mutex
 	open    map[job.ID]*entry
 	done    *doneIndex
-	node    string                    // our own
-	alone   bool                      // there is no other
+	node    string // our own
+	alone   bool   // there is no other
+	hold    Hold
 	deaf    bool                      // we lead nothing: who else lives is of no interest
 	ticks   uint64                    // beats of our own seen
 	beats   map[string]beat           // workers
@@ -80,6 +81,8 @@ func (x *index) apply(b Bucket, r Record) error {
 		err = x.applyBeat(id, r)
 	case "mpu":
 		x.applyUpload(id, r)
+	case HoldKey:
+		err = x.applyHold(r)
 	case "node":
 		err = x.applyNode(id, r)
 	}
@@ -229,6 +232,9 @@ func (x *index) reschedule(perAccount int) {
 	}
 	ok := admit(cs, perAccount)
 	maps.Copy(ok, free)
+	if x.hold.Mode != "" {
+		clear(ok)
+	}
 	for id, e := range x.open {
 		if e.admitted != ok[id] {
 			e.admitted = ok[id]
@@ -329,6 +335,9 @@ func (x *index) ledBy(node string) map[job.ID]bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	out := make(map[job.ID]bool, len(x.open))
+	if m := x.hold.Mode; m == HoldFilling || m == HoldMoved {
+		return out
+	}
 	for id, e := range x.open {
 		if l := e.state.Leader; l == node || !x.lives(l) {
 			out[id] = true

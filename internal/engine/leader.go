@@ -97,6 +97,9 @@ func (l *leader) step(ctx context.Context) error {
 	if l.rec.Cancel != nil && l.st.Status.CanBecome(job.Cancelling) {
 		return l.move(ctx, job.Cancelling, l.rec.Cancel.Actor, l.rec.Cancel.Reason)
 	}
+	if s := l.st.Status; l.e.ix.held().Mode != "" && (s == job.New || s == job.Preparing || s == job.Suspended) {
+		return l.changed(ctx, time.Time{}) // it begins where it is moved to
+	}
 	switch l.st.Status {
 	case job.New:
 		return l.move(ctx, job.Preparing, system, "The job was taken up.")
@@ -280,7 +283,7 @@ func (l *leader) waiting(ctx context.Context) error {
 			actor, reason = l.rec.Resume.Actor, l.rec.Resume.Reason
 		}
 		return l.move(ctx, job.Active, actor, reason)
-	case l.rec.Pause == nil:
+	case l.rec.Pause == nil && l.e.ix.held().Mode == "":
 		l.say(ctx, "Waiting for its turn: jobs of higher priority are running.")
 	}
 	return l.changed(ctx, time.Time{})
@@ -321,7 +324,11 @@ func (l *leader) active(ctx context.Context) error {
 		case !l.ent.admitted:
 			halt()
 			l.st.SystemPaused = true
-			return l.move(ctx, job.Pausing, system, "Jobs of higher priority are to run first.")
+			reason := "Jobs of higher priority are to run first."
+			if l.e.ix.held().Mode != "" {
+				reason = holdReason
+			}
+			return l.move(ctx, job.Pausing, system, reason)
 		}
 		n := l.coll.stalled.Load()
 		if n == nil {
@@ -397,6 +404,9 @@ func (l *leader) pausing(ctx context.Context) error {
 	}
 	l.stopCollector()
 	actor, reason := system, "Jobs of higher priority are running."
+	if l.e.ix.held().Mode != "" {
+		reason = holdReason
+	}
 	if l.rec.Pause != nil {
 		l.st.SystemPaused = false
 		actor, reason = l.rec.Pause.Actor, l.rec.Pause.Reason

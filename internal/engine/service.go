@@ -20,6 +20,9 @@ func (e *Engine) Service() *Service { return &Service{e} }
 
 // Create implements the api's Jobs.
 func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.Job, error) {
+	if err := s.e.ix.held().refusal(); err != nil {
+		return job.Job{}, err
+	}
 	spec.Account = c.Account
 	if spec.Region == "" {
 		spec.Region = s.e.o.Stores.Default()
@@ -198,6 +201,9 @@ func (s *Service) change(ctx context.Context, c job.Caller, id job.ID, said stri
 			}
 			return job.Job{}, job.Errorf(job.Conflict, "Job %s is %s: it has ended and cannot be changed.", id, j.Status)
 		}
+		if err := s.e.ix.held().refusal(); err != nil {
+			return job.Job{}, err
+		}
 		shown := shownStatus(e.job, e.state)
 		if shown.Final() {
 			return job.Job{}, job.Errorf(job.Conflict, "Job %s is %s: it has ended and cannot be changed.", id, shown)
@@ -324,6 +330,9 @@ func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
 	if _, err := s.finished(ctx, c, id); err != nil {
 		return err
 	}
+	if err := s.e.ix.held().refusal(); err != nil {
+		return err
+	}
 	if err := s.e.forget(ctx, id); err != nil {
 		return unavailable(err)
 	}
@@ -353,6 +362,9 @@ func (s *Service) SetTags(ctx context.Context, c job.Caller, id job.ID, tags []j
 		return err
 	}
 	if _, err := s.Job(ctx, c, id); err != nil {
+		return err
+	}
+	if err := s.e.ix.held().refusal(); err != nil {
 		return err
 	}
 	if _, err := s.e.o.Carrier.Put(ctx, Jobs, tagsKey(id), encode(tagsRecord{tags})); err != nil {

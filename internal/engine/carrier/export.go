@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
@@ -31,24 +32,46 @@ type exportLine struct {
 // errAllSeen ends a watch when all present records were seen.
 var errAllSeen = errors.New("all records were seen")
 
-// Export writes the records of Jobs and Done as lines of JSON. Chunks and results are not in it: collect results to the
-// end first; chunks are made again. Nobody may write records meanwhile.
+// exported are the buckets that jobs are moved with, in the order of an export.
+var exported = []engine.Bucket{engine.Access, engine.Done, engine.Jobs}
+
+// Export writes the records of Access, Done and Jobs as lines of JSON, those last that make jobs known. Chunks and results
+// are not in it: collect results to the end first; chunks are made again. Nobody may write records meanwhile.
 func (c *Carrier) Export(ctx context.Context, w io.Writer) error {
 	enc := json.NewEncoder(w)
 	if err := enc.Encode(exportLine{Format: exportFormat, Version: exportVersion}); err != nil {
 		return fmt.Errorf("export records: %w", err)
 	}
 	n := 0
-	for _, b := range []engine.Bucket{engine.Jobs, engine.Done} {
+	var last []exportLine
+	for _, b := range exported {
 		err := c.Watch(ctx, b, func(r engine.Record) error {
-			if r.Key == "" {
+			l := exportLine{Bucket: b, Key: r.Key, Value: r.Value}
+			switch {
+			case r.Key == "":
 				return errAllSeen
+			case r.Deleted || b == engine.Jobs && r.Key == engine.HoldKey:
+				return nil
+			case b == engine.Jobs && engine.IsJob(r.Key):
+				last = append(last, l)
+				return nil
+			case b == engine.Jobs:
+				var err error
+				if l.Value, err = engine.Portable(r.Key, r.Value); err != nil {
+					return err
+				}
 			}
 			n++
-			return enc.Encode(exportLine{Bucket: b, Key: r.Key, Value: r.Value})
+			return enc.Encode(l)
 		})
 		if !errors.Is(err, errAllSeen) {
 			return fmt.Errorf("export records of %s: %w", b, err)
+		}
+	}
+	for _, l := range last {
+		n++
+		if err := enc.Encode(l); err != nil {
+			return fmt.Errorf("export records: %w", err)
 		}
 	}
 	if err := enc.Encode(exportLine{End: true, Records: n}); err != nil {
@@ -58,8 +81,8 @@ func (c *Carrier) Export(ctx context.Context, w io.Writer) error {
 }
 
 // Import creates the records of an export. It can be repeated after an error: a record that is there with the same value
-// is left as it is; one with another value is job.Conflict. What is not a whole export is job.InvalidRequest, but the
-// records before the fault may have been created.
+// is left as it is; one of Jobs with another value is job.Conflict, one of the other buckets is written over. What is not
+// a whole export is job.InvalidRequest, but the records before the fault may have been created.
 func (c *Carrier) Import(ctx context.Context, r io.Reader) error {
 	err := readExport(r, func(b engine.Bucket, key string, v []byte) error {
 		_, err := c.Create(ctx, b, key, v)
@@ -68,6 +91,10 @@ func (c *Carrier) Import(ctx context.Context, r io.Reader) error {
 		}
 		had, err := c.Get(ctx, b, key)
 		if err != nil {
+			return err
+		}
+		if !bytes.Equal(had.Value, v) && b != engine.Jobs {
+			_, err := c.Put(ctx, b, key, v)
 			return err
 		}
 		if !bytes.Equal(had.Value, v) {
@@ -98,7 +125,7 @@ func readExport(r io.Reader, f func(b engine.Bucket, key string, v []byte) error
 		case n < 0:
 		case l.End && l.Records == n:
 			return nil
-		case l.End || l.Bucket != engine.Jobs && l.Bucket != engine.Done || checkKey(l.Key) != nil:
+		case l.End || !slices.Contains(exported, l.Bucket) || checkKey(l.Key) != nil:
 			return job.Errorf(job.InvalidRequest, "The export is damaged after %d records.", n)
 		default:
 			if err := f(l.Bucket, l.Key, l.Value); err != nil {
