@@ -43,8 +43,9 @@ unit: ## unit, integration and dependency tests, with -race where goroutines sha
 e2e: ## whole-product scripts against the real binary
 	go test -count=1 ./e2e
 
-soak: ## the long run: memory of the whole process with 100,000 rows on the embedded store
+soak: ## the long run: memory with 100,000 rows on the embedded store, and with 50,000,000 on one in memory (10 minutes)
 	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
+	go test -count=1 -timeout 90m -tags soak -run TestFiftyMillionRows -v ./internal/engine
 
 chaos: ## the long run: kill -9 at random moments and at every named place, SEEDS (200) seeds
 	go test -count=1 -timeout 80m -run 'TestChaos|TestCrashes' -v ./e2e -chaos.crashes $(SEEDS) \

@@ -157,8 +157,8 @@ func (l *leader) prepare(ctx context.Context) error {
 	return nil
 }
 
-// maxPlan bounds a plan's record, in bytes: what the carrier takes as one message, less some room. It is enough for some
-// 50,000 data files with names of a hundred bytes.
+// maxPlan bounds a plan's record, in bytes: what the carrier takes as one message, less some room. Packed it is enough for some
+// 100,000 data files with names of a hundred bytes.
 const maxPlan = 7 << 20
 
 // keepPlan writes what is known of the manifest so far.
