@@ -2,6 +2,8 @@ package engine
 
 import (
 	"bytes"
+	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"github.com/RoaringBitmap/roaring/v2/roaring64"
@@ -77,7 +79,15 @@ func doneSetFrom(mark int64, b []byte) (doneSet, error) {
 	if len(b) == 0 {
 		return d, nil
 	}
+	// The decoder makes room for as many parts as the first word says; each takes 12 bytes at least. The bytes may come
+	// from a bucket, where anybody may have written.
+	if len(b) < 8 || binary.LittleEndian.Uint64(b) > uint64(len(b)-8)/12 {
+		return d, errors.New("decode done rows: they name more parts than they have")
+	}
 	if _, err := d.above.ReadFrom(bytes.NewReader(b)); err != nil {
+		return d, fmt.Errorf("decode done rows: %w", err)
+	}
+	if err := d.above.Validate(); err != nil {
 		return d, fmt.Errorf("decode done rows: %w", err)
 	}
 	return d, nil
