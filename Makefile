@@ -29,6 +29,7 @@ demo: build ## run the whole product once: a store, an inventory, a batch copy a
 
 test: setup lint ## all checks and tests, on the embedded store and on a Ceph gateway started for them; what CI runs
 	tools/ceph-rgw.sh run -- $(MAKE) unit e2e
+	$(MAKE) browser
 
 setup: ## install what the tests need, where that is possible
 	tools/setup.sh

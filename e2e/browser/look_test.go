@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/chromedp"
 )
 
@@ -52,15 +53,22 @@ func (s *site) scheme(scheme string) {
 
 func (s *site) picture(name string) {
 	s.Helper()
-	png, err := chromedp.Run(s.ctx, chromedp.FullScreenshot(100))
+	png, err := s.capture()
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.save(name, png)
 }
 
+// capture takes a picture of the whole page, fast rather than small.
+func (s *site) capture() ([]byte, error) {
+	yes := true
+	r, err := chromedp.Call(s.ctx, page.CaptureScreenshot, page.CaptureScreenshotParams{CaptureBeyondViewport: &yes, OptimizeForSpeed: &yes})
+	return r.Data, err
+}
+
 func (s *site) pictureOfFailure() {
-	if png, err := chromedp.Run(s.ctx, chromedp.FullScreenshot(100)); err == nil {
+	if png, err := s.capture(); err == nil {
 		s.save("failure", png)
 	}
 }
@@ -82,7 +90,7 @@ const misfits = `(() => {
 	for (const el of document.querySelectorAll("body *")) {
 		if (el.closest("svg, .hide, .skip, option, input, details:not([open]) > :not(summary)")) continue;
 		const style = getComputedStyle(el), box = el.getBoundingClientRect();
-		if (style.display === "none" || style.visibility === "hidden" || box.width === 0) continue;
+		if (style.display === "none" || style.visibility === "hidden" || box.width <= 1) continue;
 		if (/hidden|clip/.test(style.overflowX) && el.scrollWidth > el.clientWidth + 1) bad.push("cut off: " + told(el));
 		if (el.matches("button, .button, .badge, .tile, .tabs a") && el.scrollWidth > el.clientWidth + 1) bad.push("runs over: " + told(el));
 		if (box.right > document.documentElement.clientWidth + 1 && !scrolls(el)) bad.push("sticks out: " + told(el));

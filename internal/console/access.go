@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -145,13 +146,26 @@ func (l language) principalButtons(p access.Principal) []button {
 
 func roleURL(name string) string { return base + "/access/roles/" + url.PathEscape(name) }
 
-// indented lays JSON out for people.
+// listOfStrings is a list of strings over several lines, as json.Indent writes it.
+var listOfStrings = regexp.MustCompile(`\[\s*(?:"(?:[^"\\]|\\.)*",?\s*)+\]`)
+
+// betweenStrings are the breaks in such a list.
+var betweenStrings = regexp.MustCompile(`\n\s*`)
+
+// indented lays JSON out for people, with short lists of strings on one line.
 func indented(text string) string {
 	var b bytes.Buffer
 	if json.Indent(&b, []byte(text), "", "  ") != nil {
 		return visible(text)
 	}
-	lines := strings.Split(b.String(), "\n")
+	flat := listOfStrings.ReplaceAllStringFunc(b.String(), func(list string) string {
+		one := betweenStrings.ReplaceAllString(list, " ")
+		if one = strings.Replace(strings.Replace(one, "[ ", "[", 1), " ]", "]", 1); len(one) > 100 {
+			return list
+		}
+		return one
+	})
+	lines := strings.Split(flat, "\n")
 	for i, line := range lines {
 		lines[i] = visible(line)
 	}

@@ -72,6 +72,9 @@ type codeView struct {
 	Samples []string
 }
 
+// shownSamples bounds the keys that are shown of each error code.
+const shownSamples = 8
+
 func decimalInt(n int64) string { return strconv.FormatInt(n, 10) }
 
 func (s *server) jobCrumbs(c *call, id job.ID) []link {
@@ -245,7 +248,7 @@ func (l language) codes(by []job.CodeCount) []codeView {
 	var out []codeView
 	for i, c := range by {
 		v := codeView{Code: visible(c.Code), Count: number(c.Count), Width: wide[i], Means: l.codeMeans(c.Code)}
-		for _, k := range c.Samples {
+		for _, k := range c.Samples[:min(len(c.Samples), shownSamples)] {
 			v.Samples = append(v.Samples, shortened(string(k), 200))
 		}
 		out = append(out, v)

@@ -26,7 +26,7 @@ type card struct {
 
 const (
 	shownFew     = 5
-	lookedFailed = 100 // of the newest failed jobs, those that failed within a day are counted
+	lookedFailed = 25 // of the newest failed jobs, those that failed within a day are counted
 )
 
 func (s *server) overview(c *call) error {
@@ -40,6 +40,10 @@ func (s *server) overview(c *call) error {
 		frame: s.frame(c, l.t("Overview"), menuOverview), NoJobs: counts["all"] == 0, Create: base + "/jobs/new", Self: base + "/", Live: true,
 	}
 	p.Refresh = 10
+	rate, alive, err := s.pulse(c)
+	if err != nil {
+		return err
+	}
 	open := slices.DeleteFunc(job.Statuses(), job.Status.Final)
 	running, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: open}, "", shownFew)
 	if err != nil {
@@ -70,10 +74,37 @@ func (s *server) overview(c *call) error {
 		{l.t("Queued"), number(counts["queued"]), base + "/jobs?tab=queued", "clock", "wait"},
 		{l.t("Failed in 24 h"), failedText, base + "/jobs?tab=failed", "alert", "bad"},
 	}
+	p.Cards = append(p.Cards, card{l.t("Objects a second"), number(int64(rate + 0.5)), base + "/jobs?tab=active", "gauge", "busy"})
+	if alive >= 0 {
+		class := "good"
+		if alive == 0 {
+			class = "bad"
+		}
+		p.Cards = append(p.Cards, card{l.t("Workers"), number(int64(alive)), base + "/workers", "cpu", class})
+	}
 	if c.poll() {
 		s.renderBlock(c, http.StatusOK, "overview", "live", p)
 		return nil
 	}
 	s.render(c, http.StatusOK, "overview", p)
 	return nil
+}
+
+// pulse gives the present rate of the account's running jobs, and how many workers live; -1 when that is not known.
+func (s *server) pulse(c *call) (rate float64, alive int, err error) {
+	running, _, err := s.newest(c.Context(), c.caller, api.Filter{Statuses: []job.Status{job.Active}}, "", 2*lookedFailed)
+	if err != nil {
+		return 0, 0, err
+	}
+	for _, j := range running {
+		rate += j.Progress.Rate
+	}
+	if s.o.Living == nil {
+		return rate, -1, nil
+	}
+	living, err := s.o.Living(c.Context())
+	if err != nil {
+		return rate, -1, nil // the page is less without it, not wrong
+	}
+	return rate, len(living.Workers), nil
 }

@@ -81,6 +81,8 @@ type storagePage struct {
 	Roles   []string
 	Probe   probeForm
 	Found   []foundView // the newest first
+
+	WorksBadge badge
 }
 
 type regionView struct {
@@ -101,7 +103,8 @@ type foundView struct {
 	Counts               []pair
 	Ignored              bool
 	Open                 bool
-	Rows                 []capabilityView
+	Rows                 []capabilityView // what does not work, or is not known
+	Works                []string
 }
 
 type capabilityView struct {
@@ -120,7 +123,7 @@ func (s *server) renderStorage(c *call, status int, f probeForm) error {
 	if err != nil {
 		return err
 	}
-	p := storagePage{frame: s.frame(c, l.t("Storage"), menuStorage), Probe: f}
+	p := storagePage{frame: s.frame(c, l.t("Storage"), menuStorage), Probe: f, WorksBadge: l.verdict(probe.Works)}
 	var regions, passable []option
 	for _, r := range s.o.Regions {
 		p.Regions = append(p.Regions, regionView{string(r.Name), visible(r.Endpoint), r.Dialect, r.Limits, r.Name == s.o.Default})
@@ -160,6 +163,10 @@ func (l language) found(f probed, now time.Time, open bool) foundView {
 	caps := slices.Clone(r.Capabilities)
 	slices.SortStableFunc(caps, func(a, b probe.Capability) int { return order[a.Verdict] - order[b.Verdict] })
 	for _, one := range caps {
+		if one.Verdict == probe.Works {
+			v.Works = append(v.Works, visible(one.Name))
+			continue
+		}
 		v.Rows = append(v.Rows, capabilityView{Name: visible(one.Name), Detail: shortened(one.Detail, 300), Meaning: one.Meaning, Verdict: l.verdict(one.Verdict)})
 	}
 	return v

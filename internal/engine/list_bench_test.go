@@ -41,7 +41,24 @@ func finishedService(b *testing.B) (s *engine.Service, bytesEach float64) {
 			b.Fatal(err)
 		}
 	}
-	e, err := engine.New(engine.Options{Carrier: c, Stores: stores{newFakeStore()}, Dir: b.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	s = serveOver(b, c, newFakeStore())
+	return s, float64(int64(heap())-int64(before)) / finishedJobs
+}
+
+// openService starts an engine with no jobs.
+func openService(b *testing.B, store *fakeStore) *engine.Service {
+	b.Helper()
+	c, err := carrier.Open(b.Context(), carrier.Options{Dir: filepath.Join(b.TempDir(), "js")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return serveOver(b, c, store)
+}
+
+// serveOver starts an engine on a carrier, and ends both with the benchmark.
+func serveOver(b *testing.B, c *carrier.Carrier, store *fakeStore) *engine.Service {
+	b.Helper()
+	e, err := engine.New(engine.Options{Carrier: c, Stores: stores{store}, Dir: b.TempDir(), Alone: true, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -58,7 +75,7 @@ func finishedService(b *testing.B) (s *engine.Service, bytesEach float64) {
 		}
 	})
 	<-e.Ready()
-	return e.Service(), float64(int64(heap())-int64(before)) / finishedJobs
+	return e.Service()
 }
 
 // BenchmarkList measures pages of a list of 100,000 finished jobs.
