@@ -16,7 +16,7 @@ SEEDS    ?= 200
 AXES     ?=
 ROUNDS   ?= 3
 
-.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-scale bench-micro clean cluster browser
+.PHONY: help build demo test setup lint unit e2e soak chaos fuzz bench bench-peers bench-scale bench-micro clean cluster browser screenshots
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,10 @@ cluster: ## the long run: three nodes as processes; kill, stop, restart and cut 
 browser: ## walk the console in Debian's chromium, and look at each screen: its pictures are kept below .cache/browser
 	mkdir -p .cache/browser
 	go test -count=1 -timeout 20m -artifacts -outputdir "$$PWD/.cache/browser" ./e2e/browser
+
+screenshots: ## take the pictures of README.md and docs/console.md anew, from a real run
+	mkdir -p docs/img
+	go test -count=1 -timeout 10m -run TestPicturesOfTheDocumentation ./e2e/browser -docs "$$PWD/docs/img"
 
 fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)

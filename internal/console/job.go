@@ -137,7 +137,7 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 			rate = float64(j.Progress.Done()) / active.Seconds()
 		}
 		if rate > 0 {
-			p.Rate = l.t("%s objects/s", number(int64(rate+0.5)))
+			p.Rate = l.t("%s/s", number(int64(rate+0.5)))
 		}
 		if left, ok := j.Progress.Remaining(); ok {
 			p.ETA = l.span(left)
