@@ -20,7 +20,7 @@ const given = "\n"
 
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
-	if len(s.Tags) > 0 {
+	if len(s.Tags) > 0 || s.Generator != nil {
 		return "", errNoCommand
 	}
 	var args []string

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/drover-batch/drover/internal/api"
@@ -150,7 +151,7 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 		p.Failures = append(p.Failures, failure{visible(f.Code), visible(f.Reason)})
 	}
 	p.Plain, p.Effects = s.plainWords(c, j.Spec)
-	p.Fields = s.definition(c, j.Spec)
+	p.Fields = s.definition(c, listed(j))
 	p.Report = s.reportOf(c, j)
 	return p
 }
@@ -269,6 +270,45 @@ func (l language) codeMeans(code string) string {
 	}[code]
 }
 
+// listed is a job's spec with the list that was made for it.
+func listed(j job.Job) job.Spec {
+	s := j.Spec
+	if s.Generator != nil {
+		s.Manifest = j.Generated
+	}
+	return s
+}
+
+// generated says what a list is made of.
+func (l language) generated(g *job.Generator) []pair {
+	out := []pair{{l.t("Objects of the bucket"), visible(string(g.Source)), true}}
+	texts := func(name string, all []string) {
+		if len(all) > 0 {
+			out = append(out, pair{name, shortened(strings.Join(all, ", "), 300), true})
+		}
+	}
+	f := g.Filter
+	texts(l.t("Keys begin with"), f.Prefixes)
+	texts(l.t("Keys end with"), f.Suffixes)
+	texts(l.t("Keys have in them"), f.Substrings)
+	texts(l.t("Storage Class"), f.Classes)
+	for _, b := range []struct {
+		name string
+		at   time.Time
+	}{{l.t("Created after"), f.CreatedAfter}, {l.t("Created before"), f.CreatedBefore}} {
+		if !b.at.IsZero() {
+			out = append(out, pair{Name: b.name, Value: b.at.UTC().Format(time.RFC3339)})
+		}
+	}
+	if f.LargerThan != nil {
+		out = append(out, pair{Name: l.t("Larger than"), Value: size(*f.LargerThan)})
+	}
+	if f.SmallerThan != nil {
+		out = append(out, pair{Name: l.t("Smaller than"), Value: size(*f.SmallerThan)})
+	}
+	return out
+}
+
 // definition is a job's spec as a table.
 func (s *server) definition(c *call, spec job.Spec) []pair {
 	l := c.lang
@@ -277,12 +317,16 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 	if m.Format == job.FormatInventory {
 		format = l.t("Inventory report")
 	}
-	out := []pair{
-		{l.t("Job Region"), string(spec.Region), false},
-		{l.t("Inventory Format"), format, false},
-		{l.t("Inventory Bucket"), visible(string(m.Location.Bucket)), true},
-		{l.t("Inventory File Path"), visible(string(m.Location.Key)), true},
-		{l.t("ETag"), visible(m.Location.ETag), true},
+	out := []pair{{l.t("Job Region"), string(spec.Region), false}}
+	if spec.Generator != nil {
+		out = append(out, l.generated(spec.Generator)...)
+	}
+	if m.Location.Key != "" || spec.Generator == nil {
+		out = append(out,
+			pair{l.t("Inventory Format"), format, false},
+			pair{l.t("Inventory Bucket"), visible(string(m.Location.Bucket)), true},
+			pair{l.t("Inventory File Path"), visible(string(m.Location.Key)), true},
+			pair{l.t("ETag"), visible(m.Location.ETag), true})
 	}
 	if len(m.Fields) > 0 {
 		text := ""

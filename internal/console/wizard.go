@@ -25,7 +25,7 @@ func (s *server) newJob(c *call) error {
 		if err != nil {
 			return err
 		}
-		f.fill(j.Spec)
+		f.fill(listed(j))
 		if values.Has("failed") {
 			if err := s.fillFailed(c, f, j); err != nil {
 				return err

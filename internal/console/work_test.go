@@ -149,6 +149,28 @@ func TestTheWorkOfAJob(t *testing.T) {
 	}
 }
 
+func TestAListThatIsMadeIsDescribed(t *testing.T) {
+	t.Parallel()
+	f := signedIn(t)
+	larger := int64(1 << 20)
+	id := f.add(spec(func(s *job.Spec) {
+		s.Manifest = job.Manifest{}
+		s.Generator = &job.Generator{Source: "photos-1250000000", Filter: job.ObjectFilter{
+			Prefixes: []string{"2026/", "<b>"}, CreatedBefore: start, LargerThan: &larger, Classes: []string{"STANDARD"},
+		}}
+	}), func(j *job.Job) { j.Status = job.Suspended })
+	_, page := f.get("/jobs/" + string(id))
+	f.golden("job-generator", page)
+	f.jobs.Set(id, func(j *job.Job) {
+		j.Generated = job.Manifest{Format: job.FormatInventory, Location: job.Location{Bucket: "lists", Key: "made/manifest.json", ETag: "0f343b0931126a20f133d67c2b018a3b"}}
+	})
+	for _, path := range []string{"/jobs/" + string(id), "/jobs/new?clone=" + string(id)} {
+		if _, page := f.get(path); !strings.Contains(page, "made/manifest.json") {
+			t.Errorf("%s does not name the list that was made", path)
+		}
+	}
+}
+
 func TestChartIsDrawnWithinItsBox(t *testing.T) {
 	t.Parallel()
 	at := func(s float64) time.Time { return start.Add(time.Duration(s * float64(time.Second))) }
