@@ -186,6 +186,11 @@ func (c *Client) SetPriority(ctx context.Context, id string, priority int32) (Jo
 	return call[Job](ctx, c, http.MethodPut, jobPath(id, "/priority"), nil, Priority{&priority})
 }
 
+// SetLimits puts other bounds on a job's calls to its stores in the place of those it has.
+func (c *Client) SetLimits(ctx context.Context, id string, l Limits) (Job, error) {
+	return call[Job](ctx, c, http.MethodPut, jobPath(id, "/limits"), nil, l)
+}
+
 // Retry makes a new job of a finished job's failed tasks. Without a token it gives the request a random one.
 func (c *Client) Retry(ctx context.Context, id string, r Retry) (Job, error) {
 	if r.Token == "" {

@@ -19,8 +19,9 @@ type Spec struct {
 	Generator *Generator `json:"generator,omitempty"`
 	Operation Operation  `json:"operation"`
 	// Priority is 0–2147483647; a larger value runs first.
-	Priority int32  `json:"priority"`
-	Report   Report `json:"report"`
+	Priority int32   `json:"priority"`
+	Limits   *Limits `json:"limits,omitempty"` // nil = none
+	Report   Report  `json:"report"`
 	// Role is what the job acts as: qcs::cam::uin/<uin>:roleName/<name>, arn:aws:iam::<account>:role/<name>, or the name
 	// of a role of the caller's account.
 	Role string `json:"role"`
@@ -53,6 +54,28 @@ type ObjectFilter struct {
 	LargerThan    *int64    `json:"largerThan,omitempty"`  // bytes
 	SmallerThan   *int64    `json:"smallerThan,omitempty"` // bytes
 	Classes       []string  `json:"classes,omitempty"`     // storage classes
+}
+
+// Bounds are how much a job calls its stores at most, all workers together. 0 bounds nothing.
+type Bounds struct {
+	Rate  float64 `json:"rate,omitempty"`  // calls that begin in a second
+	Bytes int64   `json:"bytes,omitempty"` // bytes a second of bodies, and of copies whose size is known
+	Calls int     `json:"calls,omitempty"` // at a time
+}
+
+// Limits are bounds, and others at some hours of the day.
+type Limits struct {
+	Bounds
+	Hours []Hours `json:"hours,omitempty"` // at most 24; the first that holds decides
+	// Zone is the time zone of the hours: a name like Asia/Shanghai, or UTC. Required with hours.
+	Zone string `json:"zone,omitempty"`
+}
+
+// Hours are a part of each day with bounds of its own, as from 22:00 to 06:00.
+type Hours struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	Bounds
 }
 
 // Manifest names an object that lists objects.
@@ -177,7 +200,8 @@ type Job struct {
 	// Status is New, Preparing, Suspended, Ready, Active, Pausing, Paused, Completing, Complete, Cancelling, Cancelled,
 	// Failing or Failed.
 	Status         string    `json:"status"`
-	Priority       int32     `json:"priority"` // the present one
+	Priority       int32     `json:"priority"`         // the present one
+	Limits         *Limits   `json:"limits,omitempty"` // the present ones; nil = none
 	StatusReason   string    `json:"statusReason,omitempty"`
 	SuspendedCause string    `json:"suspendedCause,omitempty"`
 	PausedByUser   bool      `json:"pausedByUser,omitempty"`

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the zones of limits by the clock, whatever machine this runs on
 
 	"github.com/drover-batch/drover/internal/cli"
 )

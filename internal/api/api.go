@@ -28,6 +28,9 @@ type Jobs interface {
 	List(ctx context.Context, c Caller, f Filter, p Page) (jobs []job.Job, more bool, err error)
 	// SetPriority is NoSuchJob for a finished job.
 	SetPriority(ctx context.Context, c Caller, id job.ID, p job.Priority) (job.Job, error)
+	// SetLimits puts other bounds on the job's calls in the place of those it has; running calls end as they would. It is
+	// Conflict for a finished job.
+	SetLimits(ctx context.Context, c Caller, id job.ID, l job.Limits) (job.Job, error)
 	// Confirm lets a Suspended job (or one that is not there yet) run: Conflict in any other status. It answers Ready.
 	Confirm(ctx context.Context, c Caller, id job.ID, reason string) (job.Job, error)
 	// Cancel is Conflict for a finished job. It answers Cancelling.

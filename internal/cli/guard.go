@@ -62,6 +62,10 @@ func (g *guardedJobs) SetPriority(ctx context.Context, c api.Caller, id job.ID, 
 	return guarded(g, c, access.UpdateJobPriority, id, func() (job.Job, error) { return g.jobs.SetPriority(ctx, c, id, p) })
 }
 
+func (g *guardedJobs) SetLimits(ctx context.Context, c api.Caller, id job.ID, l job.Limits) (job.Job, error) {
+	return guarded(g, c, access.UpdateJobPriority, id, func() (job.Job, error) { return g.jobs.SetLimits(ctx, c, id, l) })
+}
+
 func (g *guardedJobs) Confirm(ctx context.Context, c api.Caller, id job.ID, reason string) (job.Job, error) {
 	return guarded(g, c, access.UpdateJobStatus, id, func() (job.Job, error) { return g.jobs.Confirm(ctx, c, id, reason) })
 }

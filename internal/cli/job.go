@@ -19,6 +19,7 @@ type jobCmd struct {
 	Resume   jobResumeCmd   `cmd:"" help:"Resume a paused job."`
 	Cancel   jobCancelCmd   `cmd:"" help:"Cancel a job: calls in flight end, no further one starts."`
 	Priority jobPriorityCmd `cmd:"" help:"Change a job's priority."`
+	Limit    jobLimitCmd    `cmd:"" help:"Change how much a job calls its stores at most."`
 	Retry    jobRetryCmd    `cmd:"" help:"Create a job of the failed tasks of one that has ended."`
 	Report   jobReportCmd   `cmd:"" help:"Show a job's completion report, or download it."`
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"time"
 
@@ -103,6 +104,7 @@ type runFlags struct {
 	storeFlags    `group:"The store:"`
 	manifestFlags `group:"The manifest:"`
 	reportFlags   `group:"The report:"`
+	limitFlags    `group:"The limits:"`
 	output
 	Concurrency int    `placeholder:"N" help:"Object calls in flight. Default: 64."`
 	State       string `placeholder:"DIR" help:"Folder of the job's state. Default: .drover/ and a hash of the arguments."`
@@ -185,6 +187,9 @@ func (f *runFlags) begin(ctx context.Context, sh *shell, jobs api.Jobs, stores e
 	if len(old) > 0 {
 		if !old[0].Status.Final() {
 			sh.note("going on with the job in %s", f.State)
+			if !reflect.DeepEqual(old[0].Limits, spec.Limits) { // they are no part of what the job is
+				return jobs.SetLimits(ctx, runCaller, old[0].ID, spec.Limits)
+			}
 		} else {
 			sh.note("the job in %s has ended; --again does it anew", f.State)
 		}
@@ -241,6 +246,9 @@ func (f *runFlags) spec(where endpoint, op operation.Operation) (job.Spec, error
 		return spec, err
 	}
 	if spec.Report, err = f.report(true); err != nil {
+		return spec, err
+	}
+	if spec.Limits, err = f.limits(); err != nil {
 		return spec, err
 	}
 	name, params, err := operation.Marshal(op)

@@ -91,6 +91,9 @@ func (s *shell) details(j client.Job) {
 	}
 	s.printf("  manifest   %s (%s)\n", s.foreign("s3://"+spec.Manifest.Bucket+"/"+spec.Manifest.Key), spec.Manifest.Format)
 	s.printf("  priority   %d\n", j.Priority)
+	if j.Limits != nil {
+		s.printf("  limits     %s\n", s.foreign(limitsText(j.Limits)))
+	}
 	s.printf("  role       %s\n", s.foreign(spec.Role))
 	for _, e := range j.Events {
 		s.printf("  %s  %s", e.Time.UTC().Format(time.RFC3339), e.To)

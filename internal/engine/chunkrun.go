@@ -192,7 +192,11 @@ func (r *chunkRun) loadFailed(ctx context.Context, err error) {
 
 // apply works on some rows.
 func (r *chunkRun) apply(ctx context.Context, rows []int) {
-	ctx = object.WithWait(ctx, r.halted)
+	if g := r.jc.limiter.gate.Load(); g != nil {
+		ctx = object.WithCaller(ctx, r.halted, g)
+	} else {
+		ctx = object.WithWait(ctx, r.halted)
+	}
 	if r.looks() {
 		for _, i := range rows {
 			r.finish(i, r.look(ctx, i))

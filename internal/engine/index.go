@@ -23,6 +23,7 @@ type index struct {
 	deaf    bool                      // we lead nothing: who else lives is of no interest
 	ticks   uint64                    // beats of our own seen
 	beats   map[string]beat           // workers
+	workers map[string]beat           // the same for sharers, whatever this node is
 	nodes   map[string]heard          // those that can lead
 	uploads map[job.ID]map[int64]bool // rows with an unfinished copy by parts
 	since   time.Time                 // when this index began to watch: beats that ended before are not known
@@ -55,7 +56,7 @@ type beat struct {
 
 func newIndex(node string, alone bool) *index {
 	return &index{
-		node: node, alone: alone, open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{},
+		node: node, alone: alone, open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{}, workers: map[string]beat{},
 		nodes: map[string]heard{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
 	}

@@ -94,12 +94,15 @@ func (x *index) forgetSilent() {
 
 // applyBeat takes a worker's beat.
 func (x *index) applyBeat(worker string, r Record) error {
-	if r.Deleted || x.deaf {
+	if r.Deleted {
 		return nil
 	}
 	w, err := decode[workerRecord](r)
 	if err != nil {
 		return err
+	}
+	if x.applySharer(worker, w); x.deaf {
+		return nil
 	}
 	if w.Left {
 		delete(x.beats, worker)

@@ -45,10 +45,19 @@ type jobRecord struct {
 	Creator  string
 	Spec     specRecord
 	Priority job.Priority
-	Confirm  *wish `json:",omitempty"`
-	Cancel   *wish `json:",omitempty"`
-	Pause    *wish `json:",omitempty"` // nil again once resumed
-	Resume   *wish `json:",omitempty"` // the last resume, for the events
+	Limits   *job.Limits `json:",omitempty"` // once they were changed; until then the spec's
+	Confirm  *wish       `json:",omitempty"`
+	Cancel   *wish       `json:",omitempty"`
+	Pause    *wish       `json:",omitempty"` // nil again once resumed
+	Resume   *wish       `json:",omitempty"` // the last resume, for the events
+}
+
+// limits are the present ones.
+func (j jobRecord) limits() job.Limits {
+	if j.Limits != nil {
+		return *j.Limits
+	}
+	return j.Spec.Limits
 }
 
 // stateRecord is what is: written by the job's leader only.
@@ -112,6 +121,7 @@ type specRecord struct {
 	Operation            string
 	Parameters           json.RawMessage
 	Priority             job.Priority
+	Limits               job.Limits `json:",omitzero"`
 	Report               job.Report
 	Role                 job.Role
 	Tags                 []job.Tag `json:",omitempty"`
@@ -127,7 +137,7 @@ func fromSpec(s job.Spec) (specRecord, error) {
 	return specRecord{
 		Token: s.Token, Account: s.Account, Region: s.Region, ConfirmationRequired: s.ConfirmationRequired,
 		Description: s.Description, Manifest: s.Manifest, Generator: s.Generator, Operation: name, Parameters: params,
-		Priority: s.Priority, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request, RetryOf: s.RetryOf,
+		Priority: s.Priority, Limits: s.Limits, Report: s.Report, Role: s.Role, Tags: s.Tags, Request: s.Request, RetryOf: s.RetryOf,
 	}, nil
 }
 
@@ -143,7 +153,7 @@ func (r specRecord) spec() (job.Spec, error) {
 	return job.Spec{
 		Token: r.Token, Account: r.Account, Region: r.Region, ConfirmationRequired: r.ConfirmationRequired,
 		Description: r.Description, Manifest: r.Manifest, Generator: r.Generator, Operation: op,
-		Priority: r.Priority, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request, RetryOf: r.RetryOf,
+		Priority: r.Priority, Limits: r.Limits, Report: r.Report, Role: r.Role, Tags: r.Tags, Request: r.Request, RetryOf: r.RetryOf,
 	}, nil
 }
 
@@ -240,7 +250,7 @@ func view(j jobRecord, s stateRecord, live *job.Progress) (job.Job, error) {
 		generated = *s.Generated
 	}
 	return job.Job{
-		ID: j.ID, Spec: spec, Status: shownStatus(j, s), Priority: j.Priority,
+		ID: j.ID, Spec: spec, Status: shownStatus(j, s), Priority: j.Priority, Limits: j.limits(),
 		StatusReason: s.Reason, SuspendedCause: s.SuspendedCause, PausedByUser: j.Pause != nil,
 		Progress: p, Failures: s.Failures,
 		Created: j.Created, Suspended: s.Suspended, Started: s.Started, Terminated: s.Terminated,

@@ -257,6 +257,17 @@ func (s *Service) SetPriority(ctx context.Context, c job.Caller, id job.ID, p jo
 	return j, err
 }
 
+// SetLimits implements the api's Jobs.
+func (s *Service) SetLimits(ctx context.Context, c job.Caller, id job.ID, l job.Limits) (job.Job, error) {
+	if err := l.Validate(); err != nil {
+		return job.Job{}, err
+	}
+	return s.change(ctx, c, id, "", func(j *jobRecord, _ job.Status) error {
+		j.Limits = &l
+		return nil
+	})
+}
+
 // Confirm implements the api's Jobs.
 func (s *Service) Confirm(ctx context.Context, c job.Caller, id job.ID, reason string) (job.Job, error) {
 	j, err := s.change(ctx, c, id, reason, func(j *jobRecord, shown job.Status) error {

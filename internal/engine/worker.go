@@ -58,6 +58,7 @@ type jobContext struct {
 	plan       *manifest.Plan
 	lines      bool // the report wants failed rows
 	linesForOK bool // … and succeeded ones
+	limiter    limiter
 }
 
 func newWorker(e *Engine) *worker {
@@ -101,6 +102,7 @@ func (w *worker) claimLoop(ctx, calls context.Context) error {
 	defer tick.Stop()
 	for {
 		changed := w.e.ix.wait()
+		w.limit()
 		cs := w.pulse.of(w.e.ix.runnable())
 		for len(cs) > 0 && w.room() && w.claim(ctx, calls, cs) {
 			cs = w.pulse.of(w.e.ix.runnable())
@@ -137,7 +139,14 @@ func (w *worker) poke() {
 func (w *worker) room() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.unstarted < 2*w.e.o.Concurrency && len(w.runs) < maxHeld
+	unstarted, held := w.unstarted, len(w.runs)
+	for _, r := range w.runs {
+		if r.limited() { // its rows wait for their limits, and nobody else for them
+			unstarted -= r.unstarted()
+			held--
+		}
+	}
+	return unstarted < 2*w.e.o.Concurrency && held < maxHeld
 }
 
 // forget drops what is known of jobs that are no longer of interest.
@@ -160,6 +169,9 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 	}
 	w.mu.Unlock()
 	for _, id := range claimOrder(cs) {
+		if w.limited(id) {
+			continue
+		}
 		lease, err := w.e.o.Carrier.Claim(ctx, id, 0)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -226,6 +238,9 @@ func (w *worker) next() (*chunkRun, []int) {
 			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
 			continue
 		}
+		if r.limited() {
+			continue
+		}
 		n := min(r.jc.most, len(r.todo)-r.nextTodo)
 		rows := r.todo[r.nextTodo : r.nextTodo+n]
 		r.nextTodo += n
@@ -289,9 +304,13 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 	if b, ok := op.(operation.Batcher); ok {
 		jc.most = max(1, b.Most(store))
 	}
+	w.limitJob(jc, e.job.limits())
 	w.mu.Lock()
+	defer w.mu.Unlock()
+	if other := w.jobs[id]; other != nil { // another chunk's, at the same time
+		return other, nil
+	}
 	w.jobs[id] = jc
-	w.mu.Unlock()
 	return jc, nil
 }
 

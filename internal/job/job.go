@@ -59,6 +59,7 @@ type Job struct {
 	Spec           Spec
 	Status         Status
 	Priority       Priority // the present one; Spec.Priority is what it was made with
+	Limits         Limits   // the present ones; Spec.Limits are what it was made with
 	StatusReason   string   // StatusUpdateReason: 0–256 bytes
 	SuspendedCause string
 	PausedByUser   bool

@@ -87,6 +87,7 @@ type Spec struct {
 	Generator            *Generator // in place of a Manifest: makes it; nil = the manifest is given
 	Operation            Operation
 	Priority             Priority
+	Limits               Limits // of its calls, all workers together
 	Report               Report
 	Role                 Role
 	Tags                 []Tag // of the job itself, at most 50; what it was made with

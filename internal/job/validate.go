@@ -52,6 +52,7 @@ func (s Spec) Validate() error {
 		s.Role.check(&p)
 	}
 	p.Add(ValidateTags(s.Tags))
+	p.Add(s.Limits.Validate())
 	return p.Err()
 }
 

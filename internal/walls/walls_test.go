@@ -54,7 +54,7 @@ var may = []struct {
 	{"internal/api/xmltree", []string{"internal/job"}},
 	{"internal/api/...", []string{"internal/api", "internal/api/xmltree", "internal/access", "internal/operation", "internal/object", "internal/job"}},
 	{"internal/engine", []string{
-		"internal/operation", "internal/object", "internal/manifest", "internal/report", "internal/inventory", "internal/failpoint", "internal/job",
+		"internal/operation", "internal/object", "internal/object/window", "internal/manifest", "internal/report", "internal/inventory", "internal/failpoint", "internal/job",
 	}},
 	{"internal/engine/carrier", []string{"internal/engine", "internal/job"}},
 	{"internal/console", []string{

@@ -229,6 +229,20 @@ func (m *Jobs) SetPriority(_ context.Context, c api.Caller, id job.ID, p job.Pri
 	})
 }
 
+// SetLimits implements api.Jobs.
+func (m *Jobs) SetLimits(_ context.Context, c api.Caller, id job.ID, l job.Limits) (job.Job, error) {
+	if err := l.Validate(); err != nil {
+		return job.Job{}, err
+	}
+	return m.change("SetLimits", c, id, func(j *job.Job) error {
+		if j.Status.Final() {
+			return job.Errorf(job.Conflict, "Job %s has ended.", id)
+		}
+		j.Limits = l
+		return nil
+	})
+}
+
 func (m *Jobs) move(call string, c api.Caller, id job.ID, reason string, to job.Status, from ...job.Status) (job.Job, error) {
 	return m.change(call, c, id, func(j *job.Job) error {
 		if !slices.Contains(from, j.Status) {

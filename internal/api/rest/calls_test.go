@@ -154,6 +154,7 @@ func TestEveryMoveIsAnsweredWithTheJob(t *testing.T) {
 		{"POST", "/pause", "", job.Active, job.Pausing},
 		{"POST", "/resume", "{}", job.Paused, job.Active},
 		{"PUT", "/priority", `{"priority":2147483647}`, job.Active, job.Active},
+		{"PUT", "/limits", `{"rate":0.5,"hours":[{"from":"22:00","to":"06:00","calls":9}],"zone":"UTC"}`, job.Active, job.Active},
 		{"POST", "/cancel", `{"reason":""}`, job.Active, job.Cancelling},
 	} {
 		for name, c := range map[string]struct {

@@ -54,6 +54,11 @@ func toSpec(s client.Spec, account job.Account) (job.Spec, error) {
 	for _, f := range s.Manifest.Fields {
 		spec.Manifest.Fields = append(spec.Manifest.Fields, job.Field(f))
 	}
+	if s.Limits != nil {
+		if spec.Limits, err = toLimits(*s.Limits); err != nil {
+			return job.Spec{}, err
+		}
+	}
 	return spec, nil
 }
 
@@ -191,6 +196,7 @@ func FromSpec(s job.Spec) client.Spec {
 		Tags:                 fromTags(s.Tags),
 		Operation:            fromOperation(s.Operation),
 		Priority:             int32(s.Priority),
+		Limits:               FromLimits(s.Limits),
 		Report: client.Report{
 			Enabled: s.Report.Enabled,
 			Region:  string(s.Report.Region),
@@ -301,6 +307,7 @@ func FromJob(j job.Job) client.Job {
 		Spec:           FromSpec(j.Spec),
 		Status:         string(j.Status),
 		Priority:       int32(j.Priority),
+		Limits:         FromLimits(j.Limits),
 		StatusReason:   j.StatusReason,
 		SuspendedCause: j.SuspendedCause,
 		PausedByUser:   j.PausedByUser,

@@ -115,6 +115,7 @@ func TestSpecsSurviveJSON(t *testing.T) {
 				},
 			},
 			Operation: drawOperation(t),
+			Limits:    drawLimits(t),
 			Priority:  job.Priority(rapid.Int32().Draw(t, "priority")),
 			Report:    job.Report{Enabled: rapid.Bool().Draw(t, "enabled"), Region: job.Region(text.Draw(t, "report region")), Bucket: job.Bucket(text.Draw(t, "report bucket")), Prefix: text.Draw(t, "prefix"), Scope: job.AllTasks},
 			Role:      rapid.SampledFrom([]job.Role{{ARN: "qcs::cam::uin/1:roleName/r", Account: "1", Name: "r"}, {ARN: "arn:aws:iam::1:role/p/r", Account: "1", Name: "r"}}).Draw(t, "role"),

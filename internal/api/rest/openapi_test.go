@@ -97,6 +97,8 @@ func TestOpenAPIDescribesTheClientsTypes(t *testing.T) {
 		client.ReportFile{},
 		client.Reason{},
 		client.Priority{},
+		client.Limits{},
+		client.Hours{},
 		client.Error{},
 		client.Generator{},
 		client.Place{},
@@ -121,8 +123,11 @@ func TestOpenAPIDescribesTheClientsTypes(t *testing.T) {
 			continue
 		}
 		var fields, required []string
-		for i := range typ.NumField() {
-			tag := typ.Field(i).Tag.Get("json")
+		for _, f := range reflect.VisibleFields(typ) {
+			if f.Anonymous {
+				continue
+			}
+			tag := f.Tag.Get("json")
 			name, rest, _ := strings.Cut(tag, ",")
 			fields = append(fields, name)
 			if !strings.Contains(rest, "omit") {

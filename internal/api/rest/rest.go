@@ -84,6 +84,7 @@ var routes = []route{
 	{"PUT", "/api/v1/jobs/{id}/priority", nil, func(s *server) handler { return s.setPriority }},
 	{"GET", "/api/v1/jobs/{id}/tags", nil, func(s *server) handler { return s.tags }},
 	{"PUT", "/api/v1/jobs/{id}/tags", nil, func(s *server) handler { return s.setTags }},
+	{"PUT", "/api/v1/jobs/{id}/limits", nil, func(s *server) handler { return s.setLimits }},
 	{"GET", "/api/v1/jobs/{id}/work", nil, func(s *server) handler { return s.work }},
 	{"GET", "/api/v1/jobs/{id}/report", nil, func(s *server) handler { return s.report }},
 	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},

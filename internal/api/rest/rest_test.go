@@ -180,6 +180,9 @@ func TestSignaturesAreRequired(t *testing.T) {
 			case strings.HasSuffix(target, "/tags") && rt.method == "PUT":
 				body = `{"tags":[]}`
 			}
+			if strings.HasSuffix(target, "/limits") {
+				body = `{"rate":1}`
+			}
 			if resp, _ := w.send(bob, rt.method, target, body); resp.StatusCode != http.StatusNotFound {
 				t.Errorf("another account's %s %s: %s", rt.method, target, resp.Status)
 			}

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object/window"
+)
+
+// limiter keeps the calls of one job to its limits. Most jobs have none, and their calls go through no gate.
+type limiter struct {
+	gate atomic.Pointer[window.Gate] // nil until limits were set
+	mu   sync.Mutex
+	last job.Bounds // in force
+}
+
+// full reports whether calls of the job wait already, so that another row had better not be started.
+func (l *limiter) full() bool {
+	g := l.gate.Load()
+	return g != nil && g.Waiting() > 1
+}
+
+// limited reports whether the run's rows wait for its job's limits; w.mu is held.
+func (r *chunkRun) limited() bool {
+	return r.loaded && !r.stopped && r.nextTodo < len(r.todo) && r.jc.limiter.full()
+}
+
+// limited reports whether this worker has more of a job than its limits let it call.
+func (w *worker) limited(id job.ID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.ContainsFunc(w.runs, func(r *chunkRun) bool { return r.id == id && r.limited() })
+}
+
+// limit puts the limits of all jobs that this worker knows in force, as they are now: they may have been changed, the
+// clock goes on, and workers come and go.
+func (w *worker) limit() {
+	w.mu.Lock()
+	known := make([]*jobContext, 0, len(w.jobs))
+	for _, jc := range w.jobs {
+		known = append(known, jc)
+	}
+	w.mu.Unlock()
+	for _, jc := range known {
+		if e, ok := w.e.ix.get(jc.id); ok {
+			w.limitJob(jc, e.job.limits())
+		}
+	}
+}
+
+// limitJob puts a job's limits in force; each worker that may hold chunks of it has its share.
+func (w *worker) limitJob(jc *jobContext, l job.Limits) {
+	want := l.At(w.e.o.Now()).Share(w.e.ix.sharers(jc.id))
+	jc.limiter.mu.Lock()
+	defer jc.limiter.mu.Unlock()
+	if want == jc.limiter.last {
+		return
+	}
+	jc.limiter.last = want
+	b := window.Bounds{Rate: want.Rate, Bytes: float64(want.Bytes), InFlight: want.Calls}
+	if g := jc.limiter.gate.Load(); g != nil {
+		g.Set(b)
+		w.mu.Lock()
+		w.cond.Broadcast()
+		w.mu.Unlock()
+		return
+	}
+	g := window.NewGate(b)
+	g.OnRoom(w.another)
+	jc.limiter.gate.Store(g)
+}
+
+// another lets one more of the pool look for a row.
+func (w *worker) another() {
+	w.mu.Lock()
+	w.cond.Signal()
+	w.mu.Unlock()
+}
+
+// sharedFor is for how long after its last beat a worker has its share of a job's limits.
+const sharedFor = 3 * beatEvery
+
+// sharers counts the workers that may hold chunks of a job.
+func (x *index) sharers(id job.ID) int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := 0
+	for _, b := range x.workers {
+		if _, named := slices.BinarySearch(b.Jobs, id); named && time.Since(b.seen) < sharedFor {
+			n++
+		}
+	}
+	return n
+}
+
+// applySharer takes a worker's beat for sharers; also where the beats of others are of no other use.
+func (x *index) applySharer(worker string, r workerRecord) {
+	if r.Left {
+		delete(x.workers, worker)
+		return
+	}
+	for name, b := range x.workers {
+		if time.Since(b.seen) > sharedFor {
+			delete(x.workers, name)
+		}
+	}
+	x.workers[worker] = beat{Jobs: r.Jobs, heard: heard{seen: time.Now()}}
+}
