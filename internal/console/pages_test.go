@@ -127,13 +127,15 @@ func TestJobsOfOtherAccountsAreNotThere(t *testing.T) {
 	t.Parallel()
 	f := signedIn(t)
 	id := f.add(spec(func(s *job.Spec) { s.Account, s.Description = other, "theirs" }), func(j *job.Job) { j.Status = job.Active })
-	for _, path := range []string{"", "/cancel", "/report/manifest.json", "/report/0"} {
+	for _, path := range []string{"", "/cancel", "/failures", "/retry", "/report/manifest.json", "/report/00000001-failed.csv"} {
 		if res, page := f.get("/jobs/" + string(id) + path); res.StatusCode != http.StatusNotFound || strings.Contains(page, "theirs") {
 			t.Errorf("%s answers %d", path, res.StatusCode)
 		}
 	}
-	if res, _ := f.post("/jobs/"+string(id)+"/cancel", url.Values{}); res.StatusCode != http.StatusNotFound {
-		t.Errorf("cancelling answers %d", res.StatusCode)
+	for _, path := range []string{"/cancel", "/retry"} {
+		if res, _ := f.post("/jobs/"+string(id)+path, url.Values{"priority": {"1"}}); res.StatusCode != http.StatusNotFound {
+			t.Errorf("posting to %s answers %d", path, res.StatusCode)
+		}
 	}
 	for _, path := range []string{"/jobs", "/", "/jobs?search=theirs"} {
 		if _, page := f.get(path); strings.Contains(page, ">theirs") {

@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -182,5 +183,32 @@ func TestAssetsKeepForever(t *testing.T) {
 		if res.StatusCode != http.StatusOK || !strings.Contains(res.Header.Get("Cache-Control"), "immutable") {
 			t.Errorf("%s answers %d, %q", name, res.StatusCode, res.Header.Get("Cache-Control"))
 		}
+	}
+}
+
+// TestEveryFormNeedsASessionAndItsOwnSite goes through all routes, so that none is forgotten.
+func TestEveryFormNeedsASessionAndItsOwnSite(t *testing.T) {
+	t.Parallel()
+	nobody, somebody := setup(t), signedIn(t)
+	wild := regexp.MustCompile(`\{[a-z]+\}`)
+	posts := 0
+	for _, rt := range routes {
+		method, path, _ := strings.Cut(rt.pattern, " ")
+		path = strings.TrimSuffix(wild.ReplaceAllString(path, "some-thing"), "{$}")
+		if !rt.open {
+			if res, _ := nobody.send(method, path, url.Values{}); res.StatusCode != http.StatusSeeOther || !strings.HasPrefix(res.Header.Get("Location"), base+"/sign-in") {
+				t.Errorf("%s without a session answers %d", rt.pattern, res.StatusCode)
+			}
+		}
+		if method != http.MethodPost {
+			continue
+		}
+		posts++
+		if res, _ := somebody.post(path, url.Values{}, "Sec-Fetch-Site", "cross-site"); res.StatusCode != http.StatusForbidden {
+			t.Errorf("%s from another site answers %d", rt.pattern, res.StatusCode)
+		}
+	}
+	if posts < 10 {
+		t.Errorf("only %d forms were tried", posts)
 	}
 }
