@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -22,8 +23,9 @@ import (
 var manySeeds = flag.Int("chaos.many", 2, "how many seeds TestCrashesOfMany runs")
 
 // TestCrashesOfMany kills servers and workers that share an outside NATS server: whoever leads the job, and a worker,
-// each at a named place, and one more at a random moment. Each is started again a little later. What holds for the job
-// is what holds in TestCrashes.
+// each at a named place, and one more at a random moment. Each is started again a little later. In one seed of three that
+// one is stopped instead, for longer than a lease, and wakes as if nothing had been. What holds for the job is what holds
+// in TestCrashes.
 func TestCrashesOfMany(t *testing.T) {
 	t.Parallel()
 	first := *chaosSeed
@@ -78,6 +80,7 @@ type member struct {
 	dir           string
 	first         kill // of its first life
 	pause         time.Duration
+	stopped       time.Duration // after so long its first life is stopped for longer than a lease; 0 = never
 
 	mu  sync.Mutex
 	now *victim
@@ -121,9 +124,13 @@ func newManySeed(t *testing.T, w *chaosWorld, seed uint64) *manySeed {
 		s.members = append(s.members, m)
 	}
 	random := s.members[r.IntN(len(s.members))]
-	random.first = kill{after: time.Duration(300+r.IntN(1500)) * time.Millisecond}
+	if after := time.Duration(300+r.IntN(1500)) * time.Millisecond; r.IntN(3) > 0 {
+		random.first = kill{after: after}
+	} else {
+		random.first, random.stopped = kill{}, after
+	}
 	for _, m := range s.members {
-		t.Logf("%s %s: %v, again after %v", m.command, m.name, m.first, m.pause)
+		t.Logf("%s %s: %v, again after %v; stopped after %v", m.command, m.name, m.first, m.pause, m.stopped)
 	}
 	return s
 }
@@ -140,6 +147,9 @@ roles:
     policy: full-access
 engine: {dir: state, chunk_rows: 40, url: "%s"%s}
 `
+
+// leaseTerm is the engine's.
+const leaseTerm = 15 * time.Second
 
 const manyServer = `
 principals:
@@ -192,6 +202,7 @@ func (s *manySeed) run() {
 	s.mu.Unlock()
 	for _, m := range s.members {
 		if v := m.running(); v != nil {
+			_ = v.cmd.Process.Signal(syscall.SIGCONT)
 			if e := v.stop(); e != nil {
 				s.t.Errorf("drover %s after SIGTERM: %v\n%s", m.command, e, v.log())
 			}
@@ -227,6 +238,9 @@ func (s *manySeed) keep(ctx context.Context, m *member) {
 		m.mu.Lock()
 		m.now = v
 		m.mu.Unlock()
+		if m.stopped > 0 {
+			s.stopFor(ctx, m, v)
+		}
 		<-v.ended
 		if !v.killed() {
 			s.mu.Lock()
@@ -250,6 +264,29 @@ func (s *manySeed) keep(ctx context.Context, m *member) {
 			return
 		}
 	}
+}
+
+// stopFor lets a process sleep for longer than a lease. What it had in flight is another's by then.
+func (s *manySeed) stopFor(ctx context.Context, m *member, v *victim) {
+	wait := func(d time.Duration) bool {
+		select {
+		case <-time.After(d):
+			return true
+		case <-v.ended:
+		case <-ctx.Done():
+		}
+		return false
+	}
+	if !wait(m.stopped) {
+		return
+	}
+	m.stopped = 0
+	_ = v.cmd.Process.Signal(syscall.SIGSTOP)
+	s.mu.Lock()
+	s.kills = append(s.kills, time.Now())
+	s.mu.Unlock()
+	wait(leaseTerm + 5*time.Second)
+	_ = v.cmd.Process.Signal(syscall.SIGCONT)
 }
 
 // toItsEnd makes the job and follows it, by way of whichever server lives.
