@@ -33,7 +33,8 @@ type nodeOptions struct {
 	maxActive   int
 	chunkRows   int
 	drain       time.Duration
-	look        config.Look        // for restorations that are waited for
+	look        config.Look // for restorations that are waited for
+	reportWait  time.Duration
 	metrics     *telemetry.Metrics // nil = none
 }
 
@@ -82,6 +83,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		Carrier: c, Stores: o.stores, Dir: scratch, Logger: o.logger, Concurrency: o.concurrency,
 		MaxActive: o.maxActive, ChunkRows: o.chunkRows, Drain: o.drain, Alone: place.alone(),
 		Name: name, NoLead: o.noLead, NoWork: o.noWork,
+		ReportWait: o.reportWait, Keep: filepath.Join(o.dir, "kept"),
 		LookFirst: time.Duration(o.look.First), LookLongest: time.Duration(o.look.Longest), LookLimit: time.Duration(o.look.Limit),
 	}
 	if o.metrics != nil {

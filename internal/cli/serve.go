@@ -111,6 +111,7 @@ func startServe(ctx context.Context, f *config.File, logger *slog.Logger, mode s
 	return startServing(ctx, servingOptions{
 		node: nodeOptions{
 			dir: c.Engine.Dir, place: &place, noLead: !c.Engine.Lead, noWork: c.Worker.Off, moved: mode == asMover, look: c.Engine.Look,
+			reportWait:  time.Duration(c.Engine.ReportWait),
 			concurrency: c.Worker.Concurrency, maxActive: c.Engine.MaxActive, chunkRows: c.Engine.ChunkRows, drain: time.Duration(c.Worker.Drain),
 		},
 		book:    access.BookOptions{Principals: principals, Roles: roles, Sealer: sealer},

@@ -136,7 +136,8 @@ func defaults() *Config {
 	return &Config{
 		Engine: Engine{
 			Sync: true, Lead: true, MaxActive: 8, ChunkRows: 1000,
-			Look: Look{First: Duration(5 * time.Minute), Longest: Duration(time.Hour), Limit: Duration(7 * 24 * time.Hour)},
+			ReportWait: Duration(24 * time.Hour),
+			Look:       Look{First: Duration(5 * time.Minute), Longest: Duration(time.Hour), Limit: Duration(7 * 24 * time.Hour)},
 		},
 		Listen: Listen{Addr: "127.0.0.1:8600"},
 		Worker: Worker{Concurrency: 64, Drain: Duration(30 * time.Second)},

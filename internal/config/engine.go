@@ -12,14 +12,15 @@ import (
 
 // Engine sets the engine up: alone in this process, as one node of a cluster, or as a client of a NATS cluster.
 type Engine struct {
-	Dir        string `yaml:"dir"`         // its state, on a local disk; required
-	Sync       bool   `yaml:"sync"`        // every write reaches the disk before it is answered; default true
-	MaxActive  int    `yaml:"max_active"`  // jobs of an account that are Active at a time; default 8
-	ChunkRows  int    `yaml:"chunk_rows"`  // rows that travel together; default 1000
-	Look       Look   `yaml:"look"`        // how jobs that wait for restorations look at objects
-	SecretsKey Secret `yaml:"secrets_key"` // 32 bytes in base64 or hexadecimal, for the secrets of principals and roles made at run time; default: none can be made
-	MaxStore   Size   `yaml:"max_store"`   // bytes of chunks and results that wait; default: half of the free disk
-	Lead       bool   `yaml:"lead"`        // this process may lead jobs; default true
+	Dir        string   `yaml:"dir"`         // its state, on a local disk; required
+	Sync       bool     `yaml:"sync"`        // every write reaches the disk before it is answered; default true
+	MaxActive  int      `yaml:"max_active"`  // jobs of an account that are Active at a time; default 8
+	ChunkRows  int      `yaml:"chunk_rows"`  // rows that travel together; default 1000
+	Look       Look     `yaml:"look"`        // how jobs that wait for restorations look at objects
+	ReportWait Duration `yaml:"report_wait"` // how long a job waits for its report's place before it fails; default 24h
+	SecretsKey Secret   `yaml:"secrets_key"` // 32 bytes in base64 or hexadecimal, for the secrets of principals and roles made at run time; default: none can be made
+	MaxStore   Size     `yaml:"max_store"`   // bytes of chunks and results that wait; default: half of the free disk
+	Lead       bool     `yaml:"lead"`        // this process may lead jobs; default true
 
 	Cluster Cluster `yaml:"cluster"` // default: this process is alone
 	// Of a client: the nodes' client addresses, tls://HOST:PORT, with commas between them.

@@ -66,7 +66,10 @@ type chunkRun struct {
 	mu   sync.Mutex
 	hand handin
 	line []byte
-	part int
+	// The holder alone has these.
+	part     int
+	unsent   []byte // what the carrier has not taken yet
+	unstored int    // how often it has not, in a row
 }
 
 // unstarted is what the run counts for in the worker's room; w.mu is held.
@@ -109,15 +112,13 @@ func (r *chunkRun) hold(ctx, calls context.Context) {
 		}
 		select {
 		case <-r.ended:
-			r.settle(calls, ctx.Err() != nil)
+			r.settle(ctx, calls)
 			return
 		case <-e.changed: // nil when the job is gone
 		case <-extend.C:
 			r.extend(calls)
 		case <-handIn.C:
-			if err := r.handIn(calls); err != nil {
-				r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
-			}
+			_ = r.handIn(calls) // it says so itself, and is tried again
 		case <-done:
 			done = nil
 			r.halt()
@@ -285,34 +286,61 @@ func (r *chunkRun) finish(i int, o job.Outcome) {
 	r.w.mu.Unlock()
 }
 
-// handIn stores what has ended since the last time.
+// handIn stores what has ended since the last time. What could not be stored is kept for the next call: it has been done
+// and is worth waiting for.
 func (r *chunkRun) handIn(ctx context.Context) error {
 	r.mu.Lock()
-	if r.hand.rows == 0 {
-		r.mu.Unlock()
+	if r.unsent == nil && r.hand.rows > 0 {
+		r.unsent = r.hand.take()
+		failpoint.Hit(failpoint.ResultUnsent)
+	}
+	msg := r.unsent
+	r.mu.Unlock()
+	if msg == nil {
 		return nil
 	}
-	msg := r.hand.take()
 	n := ResultName{Job: r.id, Phase: r.lease.Phase(), Chunk: r.lease.Chunk(), Attempt: r.name, Part: r.part}
+	if err := r.w.e.o.Carrier.PublishResult(ctx, n, msg); err != nil {
+		r.unstored++
+		if r.unstored&(r.unstored-1) == 0 { // the first, second, fourth …
+			r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "times", r.unstored, "err", err)
+		}
+		return err
+	}
+	failpoint.Hit(failpoint.ResultStored)
+	r.unsent, r.unstored = nil, 0
 	r.part++
-	r.mu.Unlock()
-	failpoint.Hit(failpoint.ResultUnsent)
-	for {
-		err := r.w.e.o.Carrier.PublishResult(ctx, n, msg)
+	return nil
+}
+
+// handInAll stores all that has ended, and keeps the lease while the carrier does not take it. It gives up when there is
+// nobody left to take it, or some time after the worker was told to leave.
+func (r *chunkRun) handInAll(leaving <-chan struct{}, calls context.Context) error {
+	extend := time.NewTicker(extendEvery)
+	defer extend.Stop()
+	var late <-chan time.Time
+	for pause := handInFirst; ; pause = min(2*pause, handInLongest) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(calls), handInLimit)
+		err := r.handIn(ctx)
+		cancel()
 		if err == nil {
-			failpoint.Hit(failpoint.ResultStored)
+			if r.mu.Lock(); r.hand.rows == 0 {
+				r.mu.Unlock()
+				return nil
+			}
+			r.mu.Unlock()
+			continue
 		}
-		if err == nil || ctx.Err() != nil {
+		if _, open := r.w.e.ix.get(r.id); !open {
 			return err
 		}
-		// What has been done is worth waiting for: were it lost, the rows would run again.
-		r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
 		select {
-		case <-time.After(200 * time.Millisecond):
-		case <-ctx.Done():
-			return err
-		}
-		if time.Since(r.lease.Until()) > time.Minute {
+		case <-time.After(pause):
+		case <-extend.C:
+			r.extend(calls)
+		case <-leaving:
+			leaving, late = nil, time.After(handInLimit)
+		case <-late:
 			return fmt.Errorf("gave up handing in: %w", err)
 		}
 	}
@@ -332,22 +360,22 @@ func (r *chunkRun) extend(ctx context.Context) {
 }
 
 // settle ends the holding: what has ended is handed in first, only then is the chunk acknowledged.
-func (r *chunkRun) settle(ctx context.Context, leaving bool) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+func (r *chunkRun) settle(stop, calls context.Context) {
+	err := r.handInAll(stop.Done(), calls)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(calls), handInLimit)
 	defer cancel()
-	if err := r.handIn(ctx); err != nil {
+	if err != nil {
 		r.w.log.Warn("hand in", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
 		return // not acknowledged: it comes back when the lease has run out
 	}
 	r.w.mu.Lock()
 	whole := r.nextTodo >= len(r.todo) && r.gaveUp == 0
 	r.w.mu.Unlock()
-	var err error
 	switch {
 	case whole:
 		err = r.lease.Ack(ctx)
 		failpoint.Hit(failpoint.ChunkAcked)
-	case leaving:
+	case stop.Err() != nil:
 		err = r.lease.Nak(ctx, 0)
 	}
 	// A chunk of a paused or cancelled job is neither: its leader has shut the queue and purges it.

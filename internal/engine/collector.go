@@ -58,6 +58,7 @@ type collector struct {
 	waiting  []*barrier
 	failing  chan job.Failure // at most one: the job cannot go on
 	stalled  atomic.Pointer[notice]
+	wrote    atomic.Bool // a commit has gone well
 }
 
 // barrier is answered once everything stored before it was asked has been taken (and committed, if asked).
@@ -71,7 +72,7 @@ var errLostLead = errors.New("another process leads this job")
 
 // newCollector loads the checkpoint.
 func (l *leader) newCollector(ctx context.Context) (*collector, error) {
-	sink, err := l.e.sink(ctx, l.made.Spec)
+	sink, err := l.reportSink(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -292,6 +293,7 @@ func (c *collector) commit(ctx context.Context) error {
 	for {
 		err := c.commitOnce(ctx)
 		if err == nil {
+			c.wrote.Store(true)
 			if c.stalled.Swap(nil) != nil {
 				c.e.ix.poke(c.id)
 			}
@@ -300,7 +302,7 @@ func (c *collector) commit(ctx context.Context) error {
 		if ctx.Err() != nil || errors.Is(err, errLostLead) {
 			return err
 		}
-		why := notice{kind: waitsForReport, text: fmt.Sprintf("Results cannot be committed; waiting. %v", err), since: time.Now()}
+		why := notice{kind: waitsForReport, text: fmt.Sprintf("Results cannot be committed; waiting. %s", causeFirst(err)), since: time.Now()}
 		if was := c.stalled.Load(); was != nil {
 			why.since = was.since
 		} else {

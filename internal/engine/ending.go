@@ -4,16 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/report"
 )
-
-// reportWait is how long a job waits for its report's bucket before it fails.
-const reportWait = 24 * time.Hour
 
 // ends says where the statuses of ending lead.
 var ends = map[job.Status]job.Status{
@@ -25,7 +21,7 @@ var ends = map[job.Status]job.Status{
 func (l *leader) ending(ctx context.Context) error {
 	to := ends[l.st.Status]
 	files, err := l.finalFiles(ctx)
-	if f, ok := asFailure(err); ok && l.st.Status == job.Completing {
+	if f, ok := asFailure(err); ok && l.st.Status != job.Failing {
 		return l.fail(ctx, f)
 	}
 	if err != nil {
@@ -114,7 +110,7 @@ func (l *leader) finalFiles(ctx context.Context) ([]report.File, error) {
 // bytes each time.
 func (l *leader) writeReport(ctx context.Context, files []report.File) (string, error) {
 	spec := l.made.Spec
-	sink, err := l.e.sink(ctx, spec)
+	sink, err := l.reportSink(ctx)
 	if err != nil || sink == nil {
 		return "", err
 	}
@@ -161,7 +157,7 @@ func (l *leader) giveUpReport(err error) bool {
 	if l.st.Status == job.Failing && !object.Retryable(err) {
 		return true
 	}
-	return l.e.o.Now().Sub(l.st.Since) > reportWait
+	return l.e.o.Now().Sub(l.st.Since) > l.e.o.ReportWait
 }
 
 // retire moves a final job to the finished ones and removes what it had in flight.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -36,6 +37,10 @@ type Options struct {
 	// A job that waits until objects can be read looks at them LookFirst (default 5 min) after they were asked for, then
 	// in intervals that double up to LookLongest (1 h). What cannot be read after LookLimit (7 days) has failed.
 	LookFirst, LookLongest, LookLimit time.Duration
+	// ReportWait is how long a job waits for its report's place before it fails. Default 24 h. What the report lacks then is
+	// kept in the folder Keep, default Dir/kept.
+	ReportWait time.Duration
+	Keep       string
 	// Limits are where copies change their way. The zero value is that of stores' own limits.
 	Limits operation.Limits
 	// Alone says that no other node works on the carrier's jobs, as with an embedded carrier that holds its folder's
@@ -96,6 +101,8 @@ func New(o Options) (*Engine, error) {
 	}
 	o.LookFirst = cmp.Or(o.LookFirst, 5*time.Minute)
 	o.LookLongest = max(o.LookFirst, cmp.Or(o.LookLongest, time.Hour))
+	o.ReportWait = cmp.Or(o.ReportWait, 24*time.Hour)
+	o.Keep = cmp.Or(o.Keep, filepath.Join(o.Dir, "kept"))
 	o.LookLimit = cmp.Or(o.LookLimit, 7*24*time.Hour)
 	if o.segmentBytes == 0 {
 		o.segmentBytes, o.pageSegments = segmentBytes, pageSegments
@@ -249,6 +256,9 @@ func (e *Engine) forget(ctx context.Context, id job.ID) error {
 	}
 	d, err := decode[doneRecord](r)
 	if err != nil {
+		return err
+	}
+	if err := e.dropKept(id); err != nil {
 		return err
 	}
 	if err := e.o.Carrier.Delete(ctx, Done, doneKey(id)); err != nil {

@@ -240,6 +240,7 @@ func (l *leader) say(ctx context.Context, reason string) {
 func (l *leader) fail(ctx context.Context, f job.Failure) error {
 	f.Code, f.Reason = job.CleanText(f.Code, 64), job.CleanText(f.Reason, 1024)
 	l.st.Failures = []job.Failure{f}
+	l.stopCollector() // the next one may write to another place
 	return l.move(ctx, job.Failing, system, f.Reason)
 }
 
@@ -294,8 +295,8 @@ func (l *leader) active(ctx context.Context) error {
 	if err := l.startCollector(ctx); err != nil {
 		return l.broken(ctx, err)
 	}
-	if err := l.coll.settle(ctx, false); err != nil {
-		return err
+	if err := l.settled(ctx, false); err != nil {
+		return l.broken(ctx, err)
 	}
 	if err := l.e.o.Carrier.Open(ctx, l.id); err != nil {
 		return fmt.Errorf("open queue: %w", err)
@@ -331,10 +332,20 @@ func (l *leader) active(ctx context.Context) error {
 			return l.move(ctx, job.Pausing, system, reason)
 		}
 		n := l.coll.stalled.Load()
+		if f := l.overdue(n); f != nil {
+			halt()
+			return l.fail(ctx, *f)
+		}
 		if n == nil {
 			n = d.notices.Load()
 		}
-		l.wait(ctx, n)
+		if n == nil {
+			n = l.outage()
+		}
+		// After a restart it is not known yet whether the report's place is still away.
+		if w := l.st.Waits; n != nil || w == nil || w.For != waitsForReport || l.coll.wrote.Load() {
+			l.wait(ctx, n)
+		}
 		select {
 		case <-l.ent.changed:
 		case <-look.C:
@@ -348,7 +359,7 @@ func (l *leader) active(ctx context.Context) error {
 			default:
 			}
 			if err := l.collected(ctx); err != nil {
-				return err
+				return l.broken(ctx, err)
 			}
 			l.st.Progress = l.committed()
 			return l.move(ctx, job.Completing, system, "Every task has ended.")
@@ -400,7 +411,7 @@ func asFailure(err error) (job.Failure, bool) {
 // pausing drains the job.
 func (l *leader) pausing(ctx context.Context) error {
 	if err := l.drain(ctx); err != nil {
-		return err
+		return l.broken(ctx, err)
 	}
 	l.stopCollector()
 	actor, reason := system, "Jobs of higher priority are running."
@@ -462,17 +473,28 @@ func (l *leader) drain(ctx context.Context) error {
 }
 
 // collected waits until all that was handed in is committed.
-func (l *leader) collected(ctx context.Context) error {
+func (l *leader) collected(ctx context.Context) error { return l.settled(ctx, true) }
+
+// settled waits until all that was handed in is taken, or committed, while it shows what that waits for.
+func (l *leader) settled(ctx context.Context, commit bool) error {
 	sctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	settled := make(chan error, 1)
-	go func() { settled <- l.coll.settle(sctx, true) }()
+	go func() { settled <- l.coll.settle(sctx, commit) }()
+	look := time.NewTicker(beatEvery)
+	defer look.Stop()
 	for {
 		l.look()
 		if why := l.coll.stalled.Load(); why != nil {
 			l.say(ctx, why.text)
+			if f := l.overdue(why); f != nil && l.st.Status != job.Failing {
+				cancel(jobFailure{*f})
+				<-settled
+				return jobFailure{*f}
+			}
 		}
 		select {
+		case <-look.C:
 		case err := <-settled:
 			return err
 		case err := <-l.collDone:

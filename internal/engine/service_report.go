@@ -29,7 +29,7 @@ func (s *Service) openReport(ctx context.Context, j job.Job) (report.Sink, error
 	if err != nil {
 		return nil, err
 	}
-	return s.e.sink(ctx, rec)
+	return s.e.readSink(ctx, j.ID, rec)
 }
 
 // closeSink releases a folder; buckets have nothing to release.
@@ -131,6 +131,15 @@ func (s *Service) openReportFile(ctx context.Context, j job.Job, f job.ReportFil
 		return nil, 0, err
 	}
 	defer closeSink(sink)
+	if k, ok := sink.(keptSink); ok { // a kept file is as long as a segment at most
+		if b, err := k.Dir.Get(ctx, string(f.Key)); err == nil {
+			return io.NopCloser(bytes.NewReader(b)), int64(len(b)), nil
+		}
+		sink = k.place
+		if k.err != nil {
+			return nil, 0, unreadable("file", f.Name, k.err)
+		}
+	}
 	if b, ok := sink.(bucketSink); ok {
 		body, info, err := b.store.Get(ctx, object.Ref{Bucket: b.bucket, Key: f.Key}, 0, -1)
 		if err != nil {

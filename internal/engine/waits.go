@@ -2,9 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/operation"
 )
 
 // waitKind is what an Active job waits for.
@@ -29,8 +33,9 @@ type notice struct {
 
 // waiting is the record's part of a notice. A job that waits does not count among its account's Active ones.
 type waiting struct {
-	For  waitKind
-	Idle bool // others may be Active in its place
+	For   waitKind
+	Idle  bool // others may be Active in its place
+	Since time.Time
 }
 
 // asleep reports whether there is nothing to claim: until it looks again, workers need not ask.
@@ -38,15 +43,59 @@ func (w *waiting) asleep() bool { return w != nil && w.For == waitsForRound }
 
 func (w *waiting) idle() bool { return w != nil && w.Idle }
 
+// Outages is what Stores may tell beside: since when a region's store has not answered.
+type Outages interface {
+	Away(region job.Region) (since time.Time, away bool)
+}
+
+// outage is that the store of the job's objects, or of a copy's target, is away; nil while both answer.
+func (l *leader) outage() *notice {
+	o, ok := l.e.o.Stores.(Outages)
+	if !ok {
+		return nil
+	}
+	regions := []job.Region{l.made.Spec.Region}
+	if op, err := l.made.Spec.operation(); err == nil {
+		if c, ok := op.(*operation.Copy); ok && c.TargetRegion != "" {
+			regions = append(regions, c.TargetRegion)
+		}
+	}
+	for _, r := range regions {
+		if since, away := o.Away(r); away {
+			return &notice{kind: waitsForStore, since: since, text: fmt.Sprintf(
+				"The store of region %s does not answer since %s: calls wait, and it is asked once a second.", job.Quote(string(r)), since.UTC().Format("15:04:05 UTC"))}
+		}
+	}
+	return nil
+}
+
+// causeFirst says an error with its cause in front: a reason has 256 bytes, which a path alone may take.
+func causeFirst(err error) string {
+	cause := err
+	for next := errors.Unwrap(cause); next != nil; next = errors.Unwrap(cause) {
+		if _, said := cause.(*object.Error); said {
+			break
+		}
+		cause = next
+	}
+	if cause == err {
+		return err.Error()
+	}
+	return fmt.Sprintf("%v (%v)", cause, err)
+}
+
 // wait shows what the job waits for, nil being nothing: the reason, and whether it holds its place among the Active.
 func (l *leader) wait(ctx context.Context, n *notice) {
 	var w *waiting
 	text := ""
 	if n != nil {
 		idle := n.kind == waitsForRound || n.kind == waitsLooking || time.Since(n.since) >= idleAfter
-		w, text = &waiting{For: n.kind, Idle: idle}, n.text
+		w, text = &waiting{For: n.kind, Idle: idle, Since: l.e.o.Now()}, n.text
 	}
 	old := l.st.Waits
+	if w != nil && old != nil && w.For == old.For {
+		w.Since = old.Since
+	}
 	switch {
 	case w == nil && old == nil:
 		return

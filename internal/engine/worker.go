@@ -22,7 +22,12 @@ const (
 	probeEvery  = 250 * time.Millisecond // how often active jobs without work are asked again
 	extendEvery = 4 * time.Second
 	handInEvery = time.Second
-	maxHeld     = 16 // chunks held at a time
+	// A hand-in at a chunk's end is tried again after handInFirst, later up to handInLongest; one try, or all of them
+	// once the worker is to leave, take handInLimit at most.
+	handInFirst   = 100 * time.Millisecond
+	handInLongest = 2 * time.Second
+	handInLimit   = 10 * time.Second
+	maxHeld       = 16 // chunks held at a time
 )
 
 // worker claims chunks by priority and works on their rows in one pool of object calls, so that a slow object holds up

@@ -111,6 +111,17 @@ func (s *Stores) Store(_ context.Context, a job.Account, r job.Role, region job.
 	return &guarded{store: called, region: region, role: func() (*access.Role, error) { return s.o.Roles.Role(a, r) }}, nil
 }
 
+// Away reports since when a region's store has not answered; false while it does.
+func (s *Stores) Away(region job.Region) (since time.Time, away bool) {
+	if region == "" {
+		region = s.o.Default
+	}
+	if b := s.o.Regions[region].Wire.Breaker; b != nil {
+		return b.Away()
+	}
+	return time.Time{}, false
+}
+
 func noCredentials(r *access.Role, region job.Region) error {
 	return job.Errorf(job.AccessDenied, "The role %s has no credentials for region %s: give it some, or name another role.", r.Name, region)
 }
