@@ -19,6 +19,8 @@ const (
 	cursorEvery  = 64 // chunks between two writes of the cursor
 	maxMarks     = 64
 	dispatchPoll = 100 * time.Millisecond
+	sweepPause   = 50 * time.Millisecond
+	sweepLongest = 5 * time.Second
 )
 
 // dispatcher cuts the manifest and queues its chunks, a few ahead of the workers, until every row is done.
@@ -67,6 +69,8 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 
 // run returns nil when every row is done.
 func (d *dispatcher) run(ctx context.Context) error {
+	var sweeps int // in vain, one after another
+	var before int64
 	for {
 		p := pass{phase: d.c.phase()}
 		if p.phase == phaseLook && !d.c.ended() {
@@ -91,7 +95,15 @@ func (d *dispatcher) run(ctx context.Context) error {
 			return nil
 		case p.phase == phaseCall:
 			if d.next = 0; d.c.phase() == phaseCall {
-				d.l.log.Info("gap sweep: queueing again what was lost")
+				if mark := d.c.mark(phaseCall); mark > before {
+					sweeps, before = 0, mark
+				}
+				d.l.log.Info("gap sweep: queueing again what was lost", "before", sweeps)
+				// What is lost again and again is looked for less and less often.
+				if err := d.l.e.claimedOr(ctx, min(sweepPause<<min(sweeps, 10), sweepLongest)); err != nil {
+					return err
+				}
+				sweeps++
 				d.fence = math.MaxInt64 // all of it has travelled before
 			}
 		// A look that ended early goes on at once if the rows in front have ended meanwhile.

@@ -68,6 +68,8 @@ type Carrier struct {
 
 	denied atomic.Pointer[denial]
 
+	heal *healer // of a single node
+
 	closing sync.Once
 	closed  chan struct{}
 }
@@ -104,7 +106,9 @@ func Open(ctx context.Context, o Options) (*Carrier, error) {
 		replicas = clusterReplicas
 	}
 	c := newCarrier(o.Logger, o.AckWait, replicas)
-	c.shared = o.Cluster != nil
+	if c.shared = o.Cluster != nil; !c.shared {
+		c.heal = &healer{full: make(chan struct{}, 1)}
+	}
 	if o.markerTTL != 0 {
 		c.markerTTL = o.markerTTL
 	}
@@ -150,7 +154,13 @@ func (c *Carrier) start(ctx context.Context, o Options) error {
 	if err := c.connectInProcess(self); err != nil {
 		return err
 	}
-	return c.makeStreams(ctx, o)
+	if err := c.makeStreams(ctx, o); err != nil {
+		return err
+	}
+	if c.heal != nil {
+		c.healing(o)
+	}
+	return nil
 }
 
 func serverOptions(o Options) *server.Options {
@@ -171,7 +181,7 @@ func serverOptions(o Options) *server.Options {
 }
 
 func (c *Carrier) startServer(so *server.Options) error {
-	log := &serverLog{to: c.log}
+	log := &serverLog{to: c.log, heal: c.heal}
 	s, err := server.NewServer(so)
 	if err != nil {
 		return fmt.Errorf("make the server: %w", err)
@@ -229,6 +239,10 @@ func (c *Carrier) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.closed)
+		if c.heal != nil && c.heal.stop != nil {
+			c.heal.stop()
+			<-c.heal.done
+		}
 		if c.conn != nil {
 			// Naks and the like that were sent without waiting still get through.
 			_ = c.conn.FlushTimeout(flushLimit)
@@ -248,6 +262,7 @@ func (c *Carrier) Close() error {
 // serverLog passes the server's log on. Notices are of no interest to who runs drover.
 type serverLog struct {
 	to   *slog.Logger
+	heal *healer // nil: nothing is healed
 	mu   sync.Mutex
 	last string
 }
@@ -261,6 +276,7 @@ func (l *serverLog) lastError() string {
 func (l *serverLog) fail(format string, v []any) {
 	s := fmt.Sprintf(format, v...)
 	l.to.Error("carrier: " + s)
+	l.heal.said(s)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.last = s

@@ -71,6 +71,7 @@ func (r *follower) run(ctx context.Context) error {
 			if failed == readerAttempts {
 				return fmt.Errorf("read %s after %d: %w", r.filter, r.last, err)
 			}
+			_ = r.c.sleep(ctx, firstPause<<failed) // the store may be on its way to be opened again
 			continue
 		}
 		if failed%readerAttempts == readerAttempts-1 {
