@@ -176,6 +176,7 @@ func (d *dispatcher) pace(ctx context.Context, p *pass) error {
 			return err
 		}
 	}
+	var t trouble
 	for {
 		behind := d.next - d.l.plan.ChunkOf(min(d.c.mark(p.phase), d.l.plan.Rows-1))
 		collected := behind < resultsInFlight || p.phase == phaseLook
@@ -185,10 +186,13 @@ func (d *dispatcher) pace(ctx context.Context, p *pass) error {
 		}
 		claims := d.l.e.claimsSoFar()
 		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
-		if err != nil && ctx.Err() == nil {
-			d.l.log.Warn("read queue state", "err", err)
+		if err != nil {
+			if err := d.again(ctx, &t, "read queue state", err); err != nil {
+				return err
+			}
+			continue
 		}
-		if err == nil && st.Waiting < queueAhead && (collected || st.Waiting+st.Running == 0) {
+		if st.Waiting < queueAhead && (collected || st.Waiting+st.Running == 0) {
 			d.room = queueAhead - st.Waiting - 1 // nobody else adds to it
 			return nil
 		}
@@ -208,10 +212,15 @@ func (d *dispatcher) queue(ctx context.Context, p *pass, c manifest.Chunk) error
 	case p.phase == phaseCall && c.Number >= d.fence && c.Number >= d.next:
 		kind = chunkFresh
 	}
+	var t trouble
+	before := d.notices.Load()
 	for {
 		err := d.l.e.o.Carrier.Publish(ctx, d.l.id, p.phase, c.Number, message(d.l.epoch, kind, c))
 		if err == nil || errors.Is(err, ErrQueued) {
 			failpoint.Hit(failpoint.ChunkQueued)
+			if t.times > 0 {
+				d.notice(before)
+			}
 			d.next = max(d.next, c.Number+1)
 			p.queue++
 			d.l.e.noteQueued()
@@ -223,10 +232,10 @@ func (d *dispatcher) queue(ctx context.Context, p *pass, c manifest.Chunk) error
 		if kind == chunkFresh {
 			kind = chunkAgain // it may have got there all the same
 		}
-		if !errors.Is(err, ErrFull) {
-			d.l.log.Warn("queue chunk", "chunk", c.Number, "err", err)
+		if t.times == 0 {
+			d.notice(&notice{kind: waitsForEngine, since: time.Now(), text: "Waiting until the engine takes further chunks. " + causeFirst(err)})
 		}
-		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
+		if err := d.again(ctx, &t, "queue chunk", err); err != nil {
 			return err
 		}
 	}
@@ -263,16 +272,35 @@ func (d *dispatcher) saveCursor(ctx context.Context) error {
 
 // drained waits until no chunk of the job waits or runs.
 func (d *dispatcher) drained(ctx context.Context) error {
+	var t trouble
 	for {
 		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
 		if err == nil && st.Waiting+st.Running == 0 {
 			return nil
 		}
-		if err != nil && ctx.Err() == nil {
-			d.l.log.Warn("read queue state", "err", err)
+		if err != nil {
+			if err := d.again(ctx, &t, "read queue state", err); err != nil {
+				return err
+			}
+			continue
 		}
 		if err := d.l.e.claimedOr(ctx, dispatchPoll); err != nil {
 			return err
 		}
 	}
+}
+
+// trouble is that something fails again and again.
+type trouble struct{ times int }
+
+// again waits before something that failed is tried again: longer each time, and logged ever less often.
+func (d *dispatcher) again(ctx context.Context, t *trouble, what string, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	t.times++
+	if t.times&(t.times-1) == 0 { // the first, second, fourth …
+		d.l.log.Warn(what, "times", t.times, "err", err)
+	}
+	return d.l.e.claimedOr(ctx, min(dispatchPoll<<min(t.times-1, 6), sweepLongest))
 }

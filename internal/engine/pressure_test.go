@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -151,6 +152,36 @@ func (f *filling) PublishResult(ctx context.Context, n engine.ResultName, b []by
 		return engine.ErrFull
 	}
 	return f.Carrier.PublishResult(ctx, n, b)
+}
+
+// crowded is a carrier that takes no chunks.
+type crowded struct {
+	engine.Carrier
+	full atomic.Bool
+}
+
+func (c *crowded) Publish(ctx context.Context, id job.ID, phase int, chunk int64, data []byte) error {
+	if c.full.Load() {
+		return fmt.Errorf("publish: %w", engine.ErrFull)
+	}
+	return c.Carrier.Publish(ctx, id, phase, chunk, data)
+}
+
+func TestEngineWithoutRoomIsWaitedForAndNamed(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	c := &crowded{}
+	r.wrap = func(k engine.Carrier) engine.Carrier { c.Carrier = k; return c }
+	c.full.Store(true)
+	s := r.start()
+	spec := r.spec(3000)
+	id := create(t, s, spec)
+	waitFor(t, s, id, func(j job.Job) bool {
+		return strings.Contains(j.StatusReason, "engine takes further chunks. queue is full")
+	})
+	c.full.Store(false)
+	waitFor(t, s, id, func(j job.Job) bool { return !strings.Contains(j.StatusReason, "takes further chunks") })
+	wantWhole(t, spec, waitFor(t, s, id, final), 3000)
 }
 
 // awayStores is stores whose region can be away.

@@ -19,6 +19,7 @@ const (
 	waitsLooking   waitKind = "look"   // it looks again: some calls every hour
 	waitsForReport waitKind = "report" // the place of its report
 	waitsForStore  waitKind = "store"  // the store that its objects lie in
+	waitsForEngine waitKind = "engine" // room in the engine, or its answer
 )
 
 // idleAfter is how long a job waits for something around it before others may be Active in its place.
