@@ -33,6 +33,7 @@ func (c *serveCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return configError(err, c.Config)
 	}
+	limitToGroup(sh)
 	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), asServer)
 	if err != nil {
 		return interruptedIsFine(err)

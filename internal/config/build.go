@@ -28,7 +28,8 @@ func (f *File) Regions() (map[job.Region]rolestore.Region, error) {
 			return nil, wrap("regions."+name, err)
 		}
 		out[job.Region(name)] = rolestore.Region{
-			Wire: o, Rate: r.Limits.Rate, Burst: r.Limits.Burst, InFlight: r.Limits.InFlight,
+			Wire: o, Rate: r.Limits.Rate, Burst: r.Limits.Burst, Bytes: r.Limits.Bytes, InFlight: r.Limits.InFlight,
+			ByBucket: r.Provider == "cos" || r.Provider == "aws",
 		}
 	}
 	return out, nil

@@ -112,7 +112,7 @@ func (f *File) completeRegion(p *problems, name string, r *Region) {
 			p.addf(f, key, "%v", err)
 		}
 	}
-	if l := r.Limits; l.Rate < 0 || l.Burst < 0 || l.InFlight < 0 {
+	if l := r.Limits; l.Rate < 0 || l.Burst < 0 || l.Bytes < 0 || l.InFlight < 0 {
 		p.addf(f, key+".limits", "must not be below 0")
 	}
 }

@@ -46,6 +46,7 @@ type RegionTLS struct {
 type RegionLimits struct {
 	Rate     float64 `yaml:"rate"`      // calls a second; default 0, unbounded
 	Burst    int     `yaml:"burst"`     // default: one second's calls
+	Bytes    int64   `yaml:"bytes"`     // bytes a second, of bodies and of copies whose size is known; default 0, unbounded
 	InFlight int     `yaml:"in_flight"` // calls at a time; default 0, bounded by worker.concurrency alone
 }
 

@@ -47,7 +47,7 @@ var may = []struct {
 	{"internal/inventory", []string{"internal/job", "internal/object"}},
 	{"internal/access", []string{"internal/job"}},
 	{"internal/access/rolestore", []string{
-		"internal/access", "internal/operation", "internal/object", "internal/object/httpwire", "internal/job",
+		"internal/access", "internal/operation", "internal/object", "internal/object/httpwire", "internal/object/window", "internal/job",
 	}},
 	{"internal/api", []string{"internal/job"}},
 	{"internal/api/rest", []string{"client", "internal/api", "internal/access", "internal/operation", "internal/object", "internal/job"}},

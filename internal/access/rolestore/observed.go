@@ -10,21 +10,16 @@ import (
 	"github.com/drover-batch/drover/internal/object"
 )
 
-// observed passes calls on, within the region's limit, and tells of each.
+// observed passes calls on, and tells of each.
 type observed struct {
 	store   object.Store
 	region  job.Region
-	limit   *limit
 	observe func(region job.Region, op, code string, took time.Duration)
 }
 
 var _ object.Store = (*observed)(nil)
 
 func (o *observed) call(ctx context.Context, op string, f func() error) error {
-	if err := o.limit.enter(ctx); err != nil {
-		return err
-	}
-	defer o.limit.leave()
 	began := time.Now()
 	err := f()
 	o.observe(o.region, op, code(err), time.Since(began))
@@ -101,7 +96,7 @@ func (o *observed) Delete(ctx context.Context, r object.Ref) (d object.DeleteRes
 	return d, err
 }
 
-// List counts as one call, however many pages it reads, and holds no place of the limit while its caller works.
+// List counts as one call, however many pages it reads.
 func (o *observed) List(ctx context.Context, b job.Bucket, l object.ListOptions) iter.Seq2[object.ListEntry, error] {
 	return func(yield func(object.ListEntry, error) bool) {
 		var last error

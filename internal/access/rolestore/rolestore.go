@@ -5,27 +5,27 @@ package rolestore
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/object/window"
 )
 
 // Region is a store endpoint.
 type Region struct {
 	Wire     httpwire.Options // all but Credentials
-	Rate     float64          // calls a second of all roles together; 0 = as many as can be
+	Rate     float64          // calls a second of all roles together, retries included; 0 = as many as the store takes
 	Burst    int              // default: one second's calls
-	InFlight int              // calls at a time; 0 = as many as can be
+	Bytes    int64            // bytes a second of bodies, and of copies whose size is known; 0 = as many as can be
+	InFlight int              // calls at a time; 0 = as many as the store takes
+	ByBucket bool             // the store counts calls by bucket
 }
 
 // Roles finds roles.
@@ -46,8 +46,7 @@ type Options struct {
 
 // Stores opens regions as roles. It is safe for concurrent use. Close it.
 type Stores struct {
-	o      Options
-	limits map[job.Region]*limit
+	o Options
 
 	mu      sync.Mutex
 	clients map[clientID]*httpwire.Client
@@ -63,7 +62,7 @@ func New(o Options) (*Stores, error) {
 	if o.Observe == nil {
 		o.Observe = func(job.Region, string, string, time.Duration) {}
 	}
-	s := &Stores{o: o, limits: map[job.Region]*limit{}, clients: map[clientID]*httpwire.Client{}}
+	s := &Stores{o: o, clients: map[clientID]*httpwire.Client{}}
 	if _, ok := o.Regions[o.Default]; !ok {
 		return nil, fmt.Errorf("the default region %q is not among the regions", o.Default)
 	}
@@ -71,14 +70,16 @@ func New(o Options) (*Stores, error) {
 	for name, r := range o.Regions {
 		if r.Wire.Breaker == nil {
 			r.Wire.Breaker = httpwire.NewBreaker(nil) // one for all roles: it is the endpoint that is away
-			s.o.Regions[name] = r
 		}
+		if r.Wire.Load == nil {
+			r.Wire.Load = window.NewSet(r.ByBucket, r.bounds(), nil) // and its load
+		}
+		s.o.Regions[name] = r
 		c, err := httpwire.Open(r.Wire)
 		if err != nil {
 			return nil, fmt.Errorf("region %s: %w", name, err)
 		}
 		c.Close()
-		s.limits[name] = newLimit(r)
 	}
 	return s, nil
 }
@@ -107,7 +108,7 @@ func (s *Stores) Store(_ context.Context, a job.Account, r job.Role, region job.
 	if err != nil {
 		return nil, err
 	}
-	called := &observed{store: client, region: region, limit: s.limits[region], observe: s.o.Observe}
+	called := &observed{store: client, region: region, observe: s.o.Observe}
 	return &guarded{store: called, region: region, role: func() (*access.Role, error) { return s.o.Roles.Role(a, r) }}, nil
 }
 
@@ -174,47 +175,10 @@ func (s *Stores) Close() {
 	}
 }
 
-// limit keeps the calls to a region within what its owner set.
-type limit struct {
-	rate  *rate.Limiter
-	slots chan struct{} // nil = no bound
-}
-
-func newLimit(r Region) *limit {
-	l := &limit{rate: rate.NewLimiter(rate.Inf, 0)}
-	if r.Rate > 0 {
-		if r.Burst <= 0 {
-			r.Burst = max(int(r.Rate), 1)
-		}
-		l.rate = rate.NewLimiter(rate.Limit(r.Rate), r.Burst)
+// bounds are what the region's owner allows.
+func (r Region) bounds() window.Bounds {
+	if r.Rate > 0 && r.Burst <= 0 {
+		r.Burst = max(int(r.Rate), 1)
 	}
-	if r.InFlight > 0 {
-		l.slots = make(chan struct{}, r.InFlight)
-	}
-	return l
-}
-
-// enter waits for a call's turn; leave must follow when it returns nil.
-func (l *limit) enter(ctx context.Context) error {
-	if l.slots != nil {
-		select {
-		case l.slots <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
-	if err := l.rate.Wait(ctx); err != nil {
-		l.leave()
-		if cause := context.Cause(ctx); cause != nil {
-			return cause
-		}
-		return errors.Join(context.DeadlineExceeded, err)
-	}
-	return nil
-}
-
-func (l *limit) leave() {
-	if l.slots != nil {
-		<-l.slots
-	}
+	return window.Bounds{Rate: r.Rate, Burst: r.Burst, Bytes: float64(r.Bytes), InFlight: r.InFlight}
 }

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -18,6 +17,7 @@ import (
 	"github.com/drover-batch/drover/internal/localstore"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/httpwire"
+	"github.com/drover-batch/drover/internal/object/window"
 	"github.com/drover-batch/drover/internal/operation"
 )
 
@@ -238,30 +238,40 @@ func TestAStoreOpenedAsARoleFollowsTheRole(t *testing.T) {
 	}
 }
 
-// TestLimitsHold: with 10 calls a second and a burst of 5, 15 calls take a second, and never more than two run.
+// TestLimitsHold: a region's bounds hold for the calls of all its roles together.
 func TestLimitsHold(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		l := newLimit(Region{Rate: 10, Burst: 5, InFlight: 2})
-		began := time.Now()
-		for range 15 {
-			if err := l.enter(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			l.leave()
+	for name, tc := range map[string]struct {
+		region Region
+		want   window.Bounds
+	}{
+		"none":            {Region{}, window.Bounds{}},
+		"a rate":          {Region{Rate: 10}, window.Bounds{Rate: 10, Burst: 10}},
+		"a low rate":      {Region{Rate: 0.5}, window.Bounds{Rate: 0.5, Burst: 1}},
+		"all that is":     {Region{Rate: 10, Burst: 5, Bytes: 9, InFlight: 2}, window.Bounds{Rate: 10, Burst: 5, Bytes: 9, InFlight: 2}},
+		"calls at a time": {Region{InFlight: 2}, window.Bounds{InFlight: 2}},
+	} {
+		if got := tc.region.bounds(); got != tc.want {
+			t.Errorf("%s: %+v, want %+v", name, got, tc.want)
 		}
-		if took := time.Since(began); took != time.Second {
-			t.Errorf("15 calls took %s", took)
+	}
+	roles := &one{roleWith(t, `{"effect":"allow","action":"*","resource":"*"}`)}
+	s, err := New(Options{Default: "a", Roles: roles, Regions: map[job.Region]Region{"a": {Wire: httpwire.Options{Endpoint: "http://127.0.0.1:1"}, InFlight: 2}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	load := s.o.Regions["a"].Wire.Load
+	for range 2 {
+		if err := load.Bounds.Enter(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-		for range 2 {
-			_ = l.enter(t.Context())
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-		defer cancel()
-		if err := l.enter(ctx); err == nil {
-			t.Error("a third call ran")
-		}
-	})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := load.Bounds.Enter(ctx); err == nil {
+		t.Error("a third call ran")
+	}
 }
 
 // TestAStoreThatIsAwayIsWaitedFor has a region whose store drops connections before it is there again: the calls of its
