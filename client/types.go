@@ -274,7 +274,7 @@ type Event struct {
 	Reason string    `json:"reason,omitempty"`
 }
 
-// JobList is one page of jobs.
+// JobList is one page of jobs, which have no Events there, and no Samples of failed tasks.
 type JobList struct {
 	Jobs []Job `json:"jobs"`
 	// Next is the cursor of the next page; empty on the last.

@@ -17,7 +17,8 @@ type (
 )
 
 // Jobs is the jobs service. All entrances call it; it validates. Errors are *job.Error. Jobs of other accounts are
-// NoSuchJob. Listings run from the oldest job to the newest, unless the page asks for the other way. A change whose
+// NoSuchJob. Listings run from the oldest job to the newest, unless the page asks for the other way, and their jobs have
+// neither events nor the keys of failed tasks. A change whose
 // caller has a condition that the job does not meet is Precondition.
 type Jobs interface {
 	// Create validates the spec and makes the job. A token that the account has used is Duplicate, whose error names the

@@ -57,7 +57,7 @@ func (d Door[C]) Routes(routes map[string]Handler[C], noSuch Handler[C]) http.Ha
 	mux.Handle("/", none)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// The mux would send a client with // or .. in its path elsewhere, where its signature is not good.
-		if clean := path.Clean("/" + r.URL.Path); clean != r.URL.Path && clean+"/" != r.URL.Path {
+		if sent := r.URL.Path; sent == "//" || sent != "/" && path.Clean("/"+sent) != strings.TrimSuffix(sent, "/") {
 			none.ServeHTTP(w, r)
 			return
 		}

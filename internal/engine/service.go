@@ -347,6 +347,7 @@ func (s *Service) Delete(ctx context.Context, c job.Caller, id job.ID) error {
 	if err := s.e.forget(ctx, id); err != nil {
 		return unavailable(err)
 	}
+	s.e.ix.done.drop(id) // who deleted it lists it no more, however late the news of that comes
 	return nil
 }
 

@@ -88,7 +88,7 @@ func (s *Service) read(ctx context.Context, c job.Caller, refs []jobRef) ([]job.
 	kept := jobs[:0]
 	for _, j := range jobs {
 		if j.ID != "" {
-			kept = append(kept, j)
+			kept = append(kept, listed(j))
 		}
 	}
 	return kept, nil

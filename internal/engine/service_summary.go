@@ -3,11 +3,14 @@ package engine
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"sync"
+	"time"
 
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
 )
 
 // A listing shows whole jobs, and reading a hundred finished ones from the carrier takes it longer than anybody likes to
@@ -17,24 +20,41 @@ import (
 // maxSummary bounds a packed record, in bytes; longer ones (of many samples) are read from the carrier.
 const maxSummary = 1 << 10
 
-// summaryWords is a record's like: the dictionary.
-const summaryWords = `{"Job":{"ID":"00000000-0000-4000-8000-000000000000","Created":"2026-11-22T12:00:00Z","Creator":"AKID","Spec":{"Token":"00000000-0000-4000-8000-000000000000",` +
-	`"Account":{"UIN":"100000000001","AppID":"1250000000"},"Region":"ap-guangzhou","ConfirmationRequired":true,"Description":"","Manifest":{"Format":"COSInventoryReport_CSV_V1","Fields":null,` +
-	`"Format":"COSBatchOperations_CSV_V1","Fields":["Bucket","Key","VersionId"],"Location":{"Region":"ap-guangzhou","Bucket":"-1250000000","Key":"/manifest.json","Version":"","ETag":"","Path":""}},` +
-	`"Operation":"restore","Parameters":{"Days":7,"Tier":"Standard"},"Operation":"delete","Parameters":{},"Operation":"tagging","Parameters":{"Directive":"Replaced","Tags":[{"Key":"","Value":""}]},` +
-	`"Operation":"copy","Parameters":{"TargetRegion":"","TargetBucket":"-1250000000","PrefixReplace":false,"PrefixFrom":"","PrefixTo":"","StorageClass":"","SSE":"","ACL":"","CannedACL":"","Grants":null,` +
-	`"Metadata":"","NewMetadata":{"CacheControl":"","ContentDisposition":"","ContentEncoding":"","ContentLanguage":"","ContentType":"","Expires":"","User":null},"Tagging":"","NewTags":null,` +
-	`"IfModifiedSince":"0001-01-01T00:00:00Z","IfUnmodifiedSince":"0001-01-01T00:00:00Z"},"Priority":1,"Report":{"Enabled":true,"Region":"","Bucket":"-1250000000","Prefix":"","Scope":"FailedTasksOnly","Scope":"AllTasks","Path":""},` +
-	`"Role":{"ARN":"qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole","Account":"100000000001","Name":"COSBatch_QcsRole"},"Request":{"Protocol":"cos","Body":null}},"Priority":1,` +
-	`"Confirm":{"Time":"2026-11-22T12:00:00Z","Actor":"AKID","Reason":""},"Cancel":{"Time":"2026-11-22T12:00:00Z","Actor":"AKID","Reason":""}},` +
-	`"State":{"Epoch":1,"Status":"Cancelled","Status":"Failed","Status":"Complete","Since":"2026-11-22T12:00:00.000000000Z","Reason":"Job complete","SuspendedCause":"","SystemPaused":false,"Suspended":"0001-01-01T00:00:00Z",` +
-	`"Started":"2026-11-22T12:00:00.000000000Z","Terminated":"2026-11-22T12:00:00.000000000Z","ActiveFor":1000000000,"Total":1000,"Progress":{"Total":0,"Succeeded":1000,"Failed":0,` +
-	`"ByCode":[{"Code":"NoSuchKey","Count":1,"Samples":[""]}],"ByCode":null,"ActiveFor":0,"Provisional":false,"Rate":0},"Failures":[{"Code":"","Reason":""}],"Failures":null,"Events":[` +
-	`{"Time":"2026-11-22T12:00:00.000000000Z","From":"","To":"New","Actor":"AKID","Reason":""},{"Time":"2026-11-22T12:00:00.000000000Z","From":"New","To":"Preparing","Actor":"system","Reason":""},` +
-	`{"Time":"2026-11-22T12:00:00.000000000Z","From":"Preparing","To":"Suspended","Actor":"system","Reason":"The manifest was read; waiting for confirmation."},` +
-	`{"Time":"2026-11-22T12:00:00.000000000Z","From":"Suspended","To":"Ready","Actor":"AKID","Reason":"The manifest was read; no confirmation is asked for."},` +
-	`{"Time":"2026-11-22T12:00:00.000000000Z","From":"Ready","To":"Active","Actor":"system","Reason":""},{"Time":"2026-11-22T12:00:00.000000000Z","From":"Active","To":"Completing","Actor":"system","Reason":""},` +
-	`{"Time":"2026-11-22T12:00:00.000000000Z","From":"Completing","To":"Complete","Actor":"system","Reason":"Job complete"}],"ReportManifest":"/job-00000000-0000-4000-8000-000000000000/manifest.json"}}`
+// summaryWords is the dictionary: records as finished jobs leave them, of every operation. It is made anew by each
+// process, as are the summaries, so that it has the very fields that records have.
+func summaryWords() []byte {
+	at := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+	const id = "00000000-0000-4000-8000-000000000000"
+	var words []byte
+	for _, m := range []job.Manifest{
+		{Format: job.FormatInventory, Location: job.Location{Region: "ap-guangzhou", Bucket: "-1250000000", Key: "/manifest.json"}},
+		{Format: job.FormatCSV, Fields: []job.Field{job.FieldBucket, job.FieldKey}, Location: job.Location{Key: ".csv"}},
+	} {
+		for _, op := range []job.Operation{
+			&operation.PutACL{Canned: "private"}, &operation.Delete{}, &operation.Tagging{Directive: operation.DirectiveReplace, Tags: []job.Tag{{}}},
+			&operation.Restore{Days: 7, Tier: operation.TierStandard}, &operation.Copy{TargetBucket: "-1250000000"},
+		} {
+			spec, err := fromSpec(job.Spec{
+				Token: id, Account: job.Account{UIN: "100000000001", AppID: "1250000000"}, Region: "ap-guangzhou", Manifest: m, Operation: op, Priority: 1,
+				Report:  job.Report{Enabled: true, Bucket: "-1250000000", Scope: job.AllTasks},
+				Role:    job.Role{ARN: "qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole", Account: "100000000001", Name: "COSBatch_QcsRole"},
+				Request: job.Request{Protocol: "cos"},
+			})
+			if err != nil {
+				panic(err) // our own types: cannot fail
+			}
+			words = append(words, encode(doneRecord{
+				Job: jobRecord{ID: id, Created: at, Creator: "AKID", Spec: spec, Priority: 1, Confirm: &wish{Time: at, Actor: "AKID"}},
+				State: stateRecord{
+					Epoch: 1, Status: job.Complete, Since: at, Reason: "Job complete", Started: at, Terminated: at, ActiveFor: time.Second, Total: 1000,
+					Progress:       job.Progress{Succeeded: 1000, ByCode: []job.CodeCount{{Code: "NoSuchKey", Count: 1}}},
+					ReportManifest: "/job-" + id + "/manifest.json",
+				},
+			})...)
+		}
+	}
+	return words
+}
 
 // packer packs and unpacks records. Both of its halves are safe for concurrent use as they are used here.
 type packer struct {
@@ -43,12 +63,13 @@ type packer struct {
 }
 
 var summaries = sync.OnceValue(func() packer {
-	in, err := zstd.NewWriter(nil, zstd.WithEncoderDictRaw(1, []byte(summaryWords)), zstd.WithEncoderConcurrency(1),
+	words := summaryWords()
+	in, err := zstd.NewWriter(nil, zstd.WithEncoderDictRaw(1, words), zstd.WithEncoderConcurrency(1),
 		zstd.WithLowerEncoderMem(true), zstd.WithEncoderCRC(false))
 	if err != nil {
 		panic(err) // the options are constants
 	}
-	out, err := zstd.NewReader(nil, zstd.WithDecoderDictRaw(1, []byte(summaryWords)), zstd.WithDecoderConcurrency(listReaders),
+	out, err := zstd.NewReader(nil, zstd.WithDecoderDictRaw(1, words), zstd.WithDecoderConcurrency(listReaders),
 		zstd.WithDecoderLowmem(true))
 	if err != nil {
 		panic(err)
@@ -58,12 +79,28 @@ var summaries = sync.OnceValue(func() packer {
 
 // summarize packs a finished job's record for listings; nil when it is too long for that.
 func summarize(d doneRecord) []byte {
-	d.Job.Spec.Request.Body = nil
+	d.Job.Spec.Request.Body, d.Pace = nil, nil
+	d.State.Events, d.State.Progress.ByCode = nil, withoutSamples(d.State.Progress.ByCode)
 	packed := summaries().in.EncodeAll(encode(d), nil)
 	if len(packed) > maxSummary {
 		return nil
 	}
 	return append(make([]byte, 0, len(packed)), packed...)
+}
+
+// listed is a job as listings show it: without its events, and without the keys of failed tasks. There may be a thousand
+// of them on a page.
+func listed(j job.Job) job.Job {
+	j.Events, j.Progress.ByCode = nil, withoutSamples(j.Progress.ByCode)
+	return j
+}
+
+func withoutSamples(counts []job.CodeCount) []job.CodeCount {
+	out := slices.Clone(counts)
+	for i := range out {
+		out[i].Samples = nil
+	}
+	return out
 }
 
 // shown is a finished job as listings show it: without the request's text. It is false when that is to be read from the

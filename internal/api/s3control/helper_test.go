@@ -36,11 +36,12 @@ var (
 
 // world is a server over jobs in memory, and the stock client of alice.
 type world struct {
-	t      *testing.T
-	url    string
-	jobs   *apitest.Jobs
-	client *s3control.Client
-	log    *lockedBuilder
+	t       *testing.T
+	url     string
+	handler http.Handler
+	jobs    *apitest.Jobs
+	client  *s3control.Client
+	log     *lockedBuilder
 	// seen is the last request's body.
 	seen lockedBuilder
 }
@@ -79,6 +80,7 @@ func setup(t *testing.T) *world {
 		Logger:        slog.New(slog.NewTextHandler(w.log, nil)),
 		NewRequestID:  func() string { return "request-id-1" },
 	})
+	w.handler = h
 	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		b, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -102,11 +104,15 @@ func (w *world) clientOf(p access.Principal) *s3control.Client {
 	})
 }
 
+func hexSHA256(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
+}
+
 // sign signs a request as p for a region.
 func sign(t testing.TB, r *http.Request, p access.Principal, body, region string) {
 	t.Helper()
-	sum := sha256.Sum256([]byte(body))
-	hash := hex.EncodeToString(sum[:])
+	hash := hexSHA256(body)
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	signer := v4.NewSigner(func(o *v4.SignerOptions) { o.DisableURIPathEscaping = true })
 	err := signer.SignHTTP(t.Context(), aws.Credentials{AccessKeyID: p.AccessKey, SecretAccessKey: p.SecretKey}, r, hash, "s3", region, time.Now())

@@ -130,7 +130,7 @@ func TestMutatedRequestsAreNeverAFaultOfOurs(t *testing.T) {
 	r := rand.New(rand.NewPCG(2018, 820))
 	all := requests(t)
 	made, refused := 0, 0
-	for n := range 2000 {
+	for n := range 10_000 {
 		jobs := apitest.New(func() time.Time { return noon })
 		var log bytes.Buffer
 		h := New(jobs, access.NewVerifier(access.Static(alice, bob), nil), Options{DefaultRegion: "local", Logger: slog.New(slog.NewTextHandler(&log, nil))})
