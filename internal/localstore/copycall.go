@@ -20,8 +20,9 @@ func (c *call) copySource() (copySource, error) {
 	bad := errInvalidArgument.because("The copy source must be bucket/key (COS: host/key), percent-encoded, with an optional ?versionId=.")
 	text := strings.TrimPrefix(c.header("Copy-Source"), "/")
 	var src copySource
-	if at := strings.LastIndex(strings.ToLower(text), "?versionid="); at >= 0 {
-		src.version = text[at+len("?versionid="):]
+	const named = "versionid=" // in upper or lower case
+	if at := strings.LastIndexByte(text, '?'); at >= 0 && len(text)-at > len(named) && strings.EqualFold(text[at+1:at+1+len(named)], named) {
+		src.version = text[at+1+len(named):]
 		text = text[:at]
 	}
 	var err1, err2 error
