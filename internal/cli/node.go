@@ -41,6 +41,7 @@ type nodeOptions struct {
 // node is carrier and engine in this process: all of Drover but its entrances.
 type node struct {
 	name    string
+	heard   func() bool // whether the engine's state can be written
 	jobs    api.Jobs
 	carrier *carrier.Carrier
 	stop    context.CancelFunc
@@ -93,7 +94,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	n := &node{name: name, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
+	n := &node{name: name, heard: e.Heard, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	life, die := context.WithCancelCause(context.WithoutCancel(ctx))
 	n.stop, n.life = stop, life
@@ -148,6 +149,9 @@ func nodeName(p *enginePlace) string {
 func (n *node) ready() error {
 	if n.life.Err() != nil {
 		return errors.New("the engine has stopped")
+	}
+	if !n.heard() {
+		return errors.New("the engine's cluster takes no writes: too few nodes can be reached from here")
 	}
 	return nil
 }

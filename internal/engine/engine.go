@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -67,6 +68,8 @@ type Engine struct {
 	ix     *index
 	ready  chan struct{}
 	queued chan struct{} // a chunk was queued
+
+	heardAt atomic.Int64 // Unix time in ns of our last beat that was stored
 
 	mu      sync.Mutex
 	claimed chan struct{} // closed and replaced when a chunk was claimed or ended

@@ -134,7 +134,9 @@ func (x *index) holders(id job.ID, lease time.Duration, shut time.Time) bool {
 func (e *Engine) beat(ctx context.Context) error {
 	n := nodeRecord{Name: e.o.Name, Started: e.o.Now()}
 	for {
-		e.putBeat(ctx, nodeKey(e.node), encode(n))
+		if e.putBeat(ctx, nodeKey(e.node), encode(n)) {
+			e.heardAt.Store(time.Now().UnixNano())
+		}
 		select {
 		case <-time.After(nodeBeatEvery):
 		case <-ctx.Done():
@@ -143,6 +145,13 @@ func (e *Engine) beat(ctx context.Context) error {
 			return nil
 		}
 	}
+}
+
+// Heard reports whether this process's beats get through: its carrier takes writes, and the others hear of it. It is true of
+// a process that leads no jobs, which has no beat.
+func (e *Engine) Heard() bool {
+	at := e.heardAt.Load()
+	return e.o.NoLead || at == 0 || time.Since(time.Unix(0, at)) < e.o.LeaseTerm
 }
 
 // putBeat writes a beat. It waits for a short time only: a later one says the same.

@@ -104,7 +104,9 @@ type twoNodes struct {
 	r     *rig
 	links [2]*severed
 	svc   [2]*engine.Service
-	stop  [2]func() error
+
+	engines [2]*engine.Engine
+	stop    [2]func() error
 }
 
 func newTwoNodes(t *testing.T) *twoNodes {
@@ -139,7 +141,7 @@ func newTwoNodes(t *testing.T) *twoNodes {
 		go func() { ended <- e.Run(ctx) }()
 		n.stop[i] = sync.OnceValue(func() error { cancel(); return <-ended })
 		<-e.Ready()
-		n.svc[i] = e.Service()
+		n.svc[i], n.engines[i] = e.Service(), e
 	}
 	return n
 }
@@ -254,15 +256,19 @@ func TestNobodyTakesOverWhileNoBeatGetsThrough(t *testing.T) {
 	if !errors.Is(err, errGone) {
 		t.Fatal(err)
 	}
-	for _, l := range n.links {
+	for i, l := range n.links {
+		if n.engines[i].Heard() {
+			t.Errorf("node %d says that it is heard of", i)
+		}
 		l.setMute(false)
 	}
-	n.r.store.waitCalls(t, 8)
 	open()
 	j := waitFor(t, n.svc[1], id, final)
 	wantWhole(t, spec, j, 3000)
-	for _, e := range j.Events {
-		t.Log(e.To, e.Reason)
+	for i, e := range n.engines {
+		if !e.Heard() {
+			t.Errorf("node %d says that it is not heard of", i)
+		}
 	}
 	if after := finalState(t, n.links[0].Carrier, id); after != before {
 		t.Errorf("the job is led by %s, was by %s", after, before)
