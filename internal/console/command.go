@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ const given = "\n"
 
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
-	if len(s.Tags) > 0 || s.Generator != nil {
+	if len(s.Tags) > 0 || s.Generator != nil || len(s.Limits.Hours) > 0 || s.Limits.Bytes > 0 {
 		return "", errNoCommand
 	}
 	var args []string
@@ -59,6 +60,14 @@ func command(s job.Spec) (string, error) {
 	flag("description", s.Description)
 	flag("priority", decimalInt(int64(s.Priority)))
 	flag("role", s.Role.ARN)
+	if l := s.Limits.Bounds; l != (job.Bounds{}) {
+		if l.Rate > 0 {
+			flag("limit-rate", strconv.FormatFloat(l.Rate, 'f', -1, 64))
+		}
+		if l.Calls > 0 {
+			flag("limit-calls", decimalInt(int64(l.Calls)))
+		}
+	}
 	if !s.ConfirmationRequired {
 		args = append(args, "--start")
 	}

@@ -151,7 +151,9 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 		p.Failures = append(p.Failures, failure{visible(f.Code), visible(f.Reason)})
 	}
 	p.Plain, p.Effects = s.plainWords(c, j.Spec)
-	p.Fields = s.definition(c, listed(j))
+	present := listed(j)
+	present.Limits = j.Limits
+	p.Fields = s.definition(c, present)
 	p.Report = s.reportOf(c, j)
 	return p
 }
@@ -279,6 +281,31 @@ func listed(j job.Job) job.Spec {
 	return s
 }
 
+// limits are a job's limits in words.
+func (l language) limits(all job.Limits) string {
+	words := func(b job.Bounds) string {
+		var out []string
+		if b.Rate > 0 {
+			out = append(out, l.t("%s calls a second", strconv.FormatFloat(b.Rate, 'f', -1, 64)))
+		}
+		if b.Calls > 0 {
+			out = append(out, l.t("%s calls at a time", number(int64(b.Calls))))
+		}
+		if b.Bytes > 0 {
+			out = append(out, l.t("%s a second", size(b.Bytes)))
+		}
+		if len(out) == 0 {
+			return l.t("no limit")
+		}
+		return strings.Join(out, ", ")
+	}
+	out := words(all.Bounds)
+	for _, h := range all.Hours {
+		out += "; " + job.ClockText(h.From) + "–" + job.ClockText(h.To) + " " + visible(all.Zone) + ": " + words(h.Bounds)
+	}
+	return out
+}
+
 // generated says what a list is made of.
 func (l language) generated(g *job.Generator) []pair {
 	out := []pair{{l.t("Objects of the bucket"), visible(string(g.Source)), true}}
@@ -339,6 +366,9 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 		out = append(out, pair{l.t("CSV columns"), text, false})
 	}
 	out = append(out, pair{l.t("Role"), visible(spec.Role.ARN), true})
+	if !spec.Limits.IsZero() {
+		out = append(out, pair{Name: l.t("Limits"), Value: l.limits(spec.Limits)})
+	}
 	if !spec.Report.Enabled {
 		return append(out, pair{l.t("Job Report"), l.t("No"), false})
 	}

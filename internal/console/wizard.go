@@ -15,6 +15,7 @@ import (
 func (s *server) newJob(c *call) error {
 	f := newForm(s.o.Default, string(job.NewID()))
 	values := c.URL.Query()
+	hours := false // the job has limits that the form has no words for
 	from := values.Get("clone") + values.Get("failed")
 	if from != "" {
 		id, err := api.ParseID(from)
@@ -26,6 +27,7 @@ func (s *server) newJob(c *call) error {
 			return err
 		}
 		f.fill(listed(j))
+		hours = len(j.Spec.Limits.Hours) > 0
 		if values.Has("failed") {
 			if err := s.fillFailed(c, f, j); err != nil {
 				return err
@@ -33,6 +35,9 @@ func (s *server) newJob(c *call) error {
 		}
 	}
 	w := s.newWizard(c, f, 1)
+	if hours {
+		w.notice = c.lang.t("The limits at certain hours of that job are not taken over: set them with drover job limits.")
+	}
 	roles, err := s.roles(c)
 	if err != nil {
 		return err

@@ -283,6 +283,9 @@ func (p wizardPage) Input(name string) input {
 		"days":            {Label: l.t("Validity (days)"), Hint: l.t("1–365. After so many days the restored copies are deleted."), Type: "number"},
 		"description":     {Label: l.t("Job Description (optional)"), Hint: l.t("At most 256 bytes.")},
 		"priority":        {Label: l.t("Job Priority"), Hint: l.t("A positive integer. A larger number runs first."), Type: "number"},
+		"limit-rate":      {Label: l.t("At most calls a second"), Hint: l.t("All workers together. Empty: as many as the store takes."), Type: "number"},
+		"limit-calls":     {Label: l.t("At most calls at a time"), Type: "number"},
+		"limit-bytes":     {Label: l.t("At most MiB a second"), Type: "number"},
 		"report-bucket":   {Label: l.t("Report bucket")},
 		"report-prefix":   {Label: l.t("Report path")},
 	}[name]

@@ -149,6 +149,38 @@ func TestTheWorkOfAJob(t *testing.T) {
 	}
 }
 
+func TestLimitsAreSetAndShown(t *testing.T) {
+	t.Parallel()
+	f := signedIn(t)
+	id := f.add(spec(func(s *job.Spec) {
+		s.Limits = job.Limits{Bounds: job.Bounds{Rate: 12.5, Calls: 4, Bytes: 3 << 20}, Zone: "UTC", Hours: []job.Hours{{From: 22 * 60, To: 6 * 60}}}
+	}), func(j *job.Job) { j.Limits = j.Spec.Limits })
+	_, page := f.get("/jobs/" + string(id))
+	if want := "12.5 calls a second, 4 calls at a time, 3.0 MiB a second; 22:00–06:00 UTC: no limit"; !strings.Contains(page, want) {
+		t.Errorf("the page does not say %q", want)
+	}
+	_, page = f.get("/jobs/new?clone=" + string(id))
+	if !strings.Contains(page, "are not taken over") {
+		t.Error("that hours are lost is not said")
+	}
+	_, page = f.step(page, "next")
+	_, page = f.step(page, "next")
+	f.atStep(page, 3)
+	if !strings.Contains(page, `name="limit-rate" id="limit-rate" type="number" min="0" step="any" value="12.5"`) {
+		t.Error("the limits do not come along")
+	}
+	_, again := f.step(page, "next", "limit-calls", "-3", "limit-bytes", "much")
+	if f.atStep(again, 3); strings.Count(again, "give a number above zero") != 2 {
+		t.Error("bad limits are not explained")
+	}
+	_, page = f.step(page, "next", "limit-rate", "100", "limit-bytes", "0.5")
+	_, _ = f.step(page, "create", "manifest-etag", "0f343b0931126a20f133d67c2b018a3b")
+	j, err := f.jobs.Job(t.Context(), jobCaller, "job-00002")
+	if want := (job.Bounds{Rate: 100, Calls: 4, Bytes: 1 << 19}); err != nil || j.Spec.Limits.Bounds != want || len(j.Spec.Limits.Hours) > 0 {
+		t.Errorf("the job has %+v, %v", j.Spec.Limits, err)
+	}
+}
+
 func TestAListThatIsMadeIsDescribed(t *testing.T) {
 	t.Parallel()
 	f := signedIn(t)

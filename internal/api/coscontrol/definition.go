@@ -11,6 +11,9 @@ import (
 
 // Definition writes the CreateJobRequest that makes the same job; false where this protocol has no words for it.
 func Definition(s job.Spec) ([]byte, bool) {
+	if len(s.Tags) > 0 || !s.Limits.IsZero() { // neither stands in what is written here
+		return nil, false
+	}
 	if s.Generator != nil {
 		return nil, false
 	}

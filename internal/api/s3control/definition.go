@@ -15,6 +15,9 @@ const plusIsPlus = "<!-- In the CSV of this API a + in a key is a space; in this
 
 // Definition writes the CreateJobRequest that makes the same job; false where this protocol has no words for it.
 func Definition(s job.Spec) ([]byte, bool) {
+	if len(s.Tags) > 0 || !s.Limits.IsZero() { // neither stands in what is written here
+		return nil, false
+	}
 	op := operationNode(s.Operation)
 	if op == nil {
 		return nil, false
