@@ -87,7 +87,7 @@ func (w *worker) run(ctx context.Context) error {
 	defer stopBeats()
 	beating.Go(func() { w.pulse.run(beats) })
 	for range w.e.o.Concurrency {
-		pool.Go(func() { w.work(calls) })
+		pool.Go(w.work)
 	}
 	err := w.claimLoop(ctx, calls)
 	timer := time.AfterFunc(w.e.o.Drain, stopCalls)
@@ -216,7 +216,7 @@ func (w *worker) drop(r *chunkRun) {
 }
 
 // work is one of the pool: it takes the next row of the chunk claimed first, until the worker is closed.
-func (w *worker) work(ctx context.Context) {
+func (w *worker) work() {
 	for {
 		w.mu.Lock()
 		r, rows := w.next()
@@ -229,7 +229,7 @@ func (w *worker) work(ctx context.Context) {
 			r, rows = w.next()
 		}
 		w.mu.Unlock()
-		r.apply(ctx, rows)
+		r.apply(rows)
 	}
 }
 

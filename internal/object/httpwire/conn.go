@@ -35,7 +35,7 @@ type conn struct {
 	call  atomic.Uint64   // the number of the watch that a call under way is under; 0 = none
 
 	spent bool      // not to be used again
-	since time.Time // idle since
+	since time.Time // its last call began
 	old   time.Time // from then on not kept
 }
 
@@ -45,6 +45,7 @@ var aLongTimeAgo = time.Unix(1, 0)
 // begin takes over a call's context and bounds.
 func (c *conn) begin(ctx context.Context, rq *request, now time.Time) {
 	c.ctx, c.heard, c.until = ctx, false, time.Time{}
+	c.since = now
 	if !rq.stream && rq.body == nil {
 		c.until = now.Add(c.w.t.Call)
 	}
@@ -110,12 +111,13 @@ func (c *conn) boundFrom(now time.Time, d time.Duration) error {
 
 // exchange sends rq and reads the answer's head; now is about when it begins. With an error the connection is of no further use.
 func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*response, error) {
+	held := c.holds(rq, now)
 	c.begin(ctx, rq, now)
 	wait := c.w.t.FirstByte
 	if rq.slow {
 		wait = max(wait, c.w.t.Call)
 	}
-	if c.holds(rq, now) {
+	if held {
 		if a, err := c.exchangeHeld(rq, now, wait); err != errSilent {
 			return a, err
 		}
@@ -523,6 +525,19 @@ func (b *netBody) trailers() error {
 		}
 	}
 	return malformed("too many trailers")
+}
+
+// whole reports whether all of a body of size bytes came with its head, and none of it was taken.
+func (b *netBody) whole(size int64) bool {
+	return b.c != nil && size > 0 && b.left == size && int64(b.c.n-b.c.r) >= size
+}
+
+// rest takes the rest of a body that is whole. The bytes are good until the connection's next call.
+func (b *netBody) rest() []byte {
+	c, n := b.c, int(b.left)
+	data := c.buf[c.r : c.r+n]
+	c.r, b.left = c.r+n, 0
+	return data
 }
 
 // finish gives the connection back.

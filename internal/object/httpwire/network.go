@@ -15,6 +15,8 @@ import (
 )
 
 const (
+	// How long ago a connection's last call may have begun. To ask for the time again when it ends would cost as much as to
+	// read the answer's head.
 	idleFor    = 90 * time.Second // then an idle connection is closed
 	doubtAfter = time.Second      // then an idle connection is looked at before it is used
 	glance     = 100 * time.Microsecond
@@ -186,7 +188,7 @@ func (c *conn) quiet() bool {
 
 // put keeps a connection for the next call.
 func (w *network) put(c *conn) {
-	c.used, c.since = c.used+1, w.now()
+	c.used++
 	if len(c.buf) > 4*bufferSize {
 		c.buf = make([]byte, bufferSize)
 	}

@@ -42,6 +42,12 @@ var errTooLong = errors.New("the answer's body is too long")
 
 // read takes the whole body into data.
 func (a *response) read() error {
+	if a.net.whole(a.size) {
+		a.mem = append(a.mem[:0], a.net.rest()...)
+		a.data = a.mem
+		a.net.finish()
+		return nil
+	}
 	defer a.body.Close()
 	if a.size > maxData {
 		return errTooLong

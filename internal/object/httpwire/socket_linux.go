@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"syscall"
-	"unsafe"
 )
 
 // socket is a TCP connection whose system calls do not tell the scheduler that they may block, as they never do: that
@@ -86,7 +85,7 @@ func (s *socket) Read(p []byte) (int, error) {
 // onReadable reads once, and waits where there is nothing. It is called first before anything is known to be there.
 func (s *socket) onReadable(fd uintptr) bool {
 	if len(s.held) > 0 {
-		n, errno := call(syscall.SYS_SENDTO, fd, s.held)
+		n, errno := send(fd, s.held)
 		if errno != 0 && errno != syscall.EAGAIN {
 			s.held, s.err = s.held[:0], wrote(errno)
 			return true
@@ -94,7 +93,7 @@ func (s *socket) onReadable(fd uintptr) bool {
 		s.held = s.held[:copy(s.held, s.held[n:])]
 		return len(s.held) > 0
 	}
-	n, errno := call(syscall.SYS_RECVFROM, fd, s.in)
+	n, errno := receive(fd, s.in)
 	switch {
 	case errno == syscall.EAGAIN:
 		return false
@@ -110,7 +109,7 @@ func (s *socket) onReadable(fd uintptr) bool {
 // onWritable writes what it can, and waits for room for the rest.
 func (s *socket) onWritable(fd uintptr) bool {
 	for len(s.out) > 0 {
-		n, errno := call(syscall.SYS_SENDTO, fd, s.out)
+		n, errno := send(fd, s.out)
 		if errno == syscall.EAGAIN {
 			return false
 		}
@@ -124,19 +123,3 @@ func (s *socket) onWritable(fd uintptr) bool {
 }
 
 func wrote(errno syscall.Errno) error { return &net.OpError{Op: "write", Net: "tcp", Err: errno} }
-
-// call sends or receives without blocking. These calls cost less than write and read, which are for files too. p must not
-// be empty.
-func call(trap, fd uintptr, p []byte) (int, syscall.Errno) {
-	const flags = syscall.MSG_DONTWAIT | syscall.MSG_NOSIGNAL
-	for {
-		n, _, errno := syscall.RawSyscall6(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)), flags, 0, 0)
-		switch errno {
-		case 0:
-			return int(n), 0
-		case syscall.EINTR:
-		default:
-			return 0, errno
-		}
-	}
-}
