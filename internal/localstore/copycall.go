@@ -45,7 +45,7 @@ func (c *call) loadSource(src copySource) (v *version, b *body, release func(), 
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err = c.sourceCondition(v); err == nil && !v.readable(c.s.now()) {
+	if err = c.sourceCondition(v); err == nil && !c.s.readable(src.bucket, v) {
 		err = errObjectArchived.with("storage-class", v.class())
 	}
 	if err != nil {

@@ -155,7 +155,7 @@ func (c *call) getObject() error {
 		return err
 	}
 	defer release()
-	if !v.readable(c.s.now()) {
+	if !c.s.readable(c.bucket, v) {
 		return errObjectArchived.with("storage-class", v.class())
 	}
 	offset, length, err := c.describe(v)
@@ -200,6 +200,9 @@ func (c *call) describe(v *version) (offset, length int64, err error) {
 		c.set("Storage-Class", v.class())
 	}
 	c.set("Restore", v.Restore.header(now))
+	if b, err := c.s.bucket(c.bucket); err == nil && !c.d.cos() {
+		c.set("Archive-Status", b.archiveTier(v, now))
+	}
 	if c.d.cos() && v.Restore.ongoing(now) {
 		c.set("Restore-Status", `tier="`+strings.ToLower(v.Restore.Tier)+`"; request-date="`+v.Restore.Requested.UTC().Format(http.TimeFormat)+`"`)
 	}

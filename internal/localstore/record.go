@@ -9,11 +9,12 @@ import (
 
 // bucketRecord is a bucket as stored. Records in memory are replaced, never changed.
 type bucketRecord struct {
-	Region     string     `json:"region"`
-	Created    time.Time  `json:"created"`
-	Versioning string     `json:"versioning,omitempty"` // "", Enabled or Suspended
-	ACL        *aclRecord `json:"acl,omitempty"`
-	Tags       []tag      `json:"tags,omitempty"`
+	Region     string          `json:"region"`
+	Created    time.Time       `json:"created"`
+	Versioning string          `json:"versioning,omitempty"` // "", Enabled or Suspended
+	ACL        *aclRecord      `json:"acl,omitempty"`
+	Tags       []tag           `json:"tags,omitempty"`
+	Tiering    []tieringRecord `json:"tiering,omitempty"`
 }
 
 // The values of bucketRecord.Versioning beside "".

@@ -62,11 +62,6 @@ func (r *restoration) done(now time.Time) bool {
 	return r != nil && !now.Before(r.Ready) && now.Before(r.Expiry)
 }
 
-// readable reports whether a version's body may be read now.
-func (v *version) readable(now time.Time) bool {
-	return !archived(v.Class) || v.Restore.done(now)
-}
-
 // header is the value of x-amz-restore / x-cos-restore; "" when no restore runs or holds.
 func (r *restoration) header(now time.Time) string {
 	switch {
@@ -78,15 +73,28 @@ func (r *restoration) header(now time.Time) string {
 	return ""
 }
 
-// restore asks for a readable copy of an archived version for days. The status is 202 for a new restore and 200 when a
+// restore asks for a readable copy of an archived version for days, or, without days, to bring a version back from an
+// archive tier of intelligent tiering. The status is 202 for a new restore and 200 when a
 // copy's validity was set anew (AWS S3 API, RestoreObject).
 func (s *Store) restore(bucket, key, id string, days int, tier string, refusal error) (status int, err error) {
 	status = http.StatusAccepted
 	_, err = s.update(bucket, key, id, func(v *version) error {
 		now := s.now()
+		delay := s.o.RestoreDelay
+		if delay == 0 {
+			delay = tierDelays[tier]
+		}
+		in := ""
+		if b, err := s.bucket(bucket); err == nil {
+			in = b.archiveTier(v, now)
+		}
 		switch {
-		case !archived(v.Class):
+		case !archived(v.Class) && in == "":
 			return refusal
+		case (in == "") != (days > 0):
+			return errInvalidArgument.because("Days must be given for the archive classes, and must not for the archive tiers of %s.", classTiering)
+		case in != "":
+			return restoreTier(v, in, tier, delay, now)
 		case tier == tierExpedited && v.Class == classDeepArchive:
 			return errInvalidTier
 		case v.Restore.ongoing(now):
@@ -97,10 +105,6 @@ func (s *Store) restore(bucket, key, id string, days int, tier string, refusal e
 			r.Expiry = expiry(now, days)
 			v.Restore = &r
 			return nil
-		}
-		delay := s.o.RestoreDelay
-		if delay == 0 {
-			delay = tierDelays[tier]
 		}
 		v.Restore = &restoration{Tier: tier, Requested: now, Ready: now.Add(delay), Expiry: expiry(now.Add(delay), days)}
 		return nil

@@ -33,6 +33,7 @@ var partRoutes = []route{
 	{http.MethodGet, scopeBucket, "tagging", "", "GetBucketTagging", (*call).getBucketTagging},
 	{http.MethodPut, scopeBucket, "tagging", "", "PutBucketTagging", (*call).putBucketTagging},
 	{http.MethodDelete, scopeBucket, "tagging", "", "DeleteBucketTagging", (*call).deleteBucketTagging},
+	{http.MethodPut, scopeBucket, "intelligent-tiering", "", "PutBucketIntelligentTieringConfiguration", (*call).putTiering},
 	{http.MethodGet, scopeBucket, "versions", "", "ListObjectVersions", (*call).listVersions},
 	{http.MethodGet, scopeBucket, "uploads", "", "ListMultipartUploads", (*call).listUploads},
 	{http.MethodPost, scopeBucket, "delete", "", "DeleteObjects", (*call).deleteObjects},

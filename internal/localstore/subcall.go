@@ -161,11 +161,15 @@ func (c *call) restoreObject() error {
 	if err := c.parse(&in); err != nil {
 		return err
 	}
-	days, err := strconv.Atoi(strings.TrimSpace(in.Days))
-	if err != nil {
-		return errMalformedXML
+	days := 0
+	text := strings.TrimSpace(in.Days)
+	if text != "" {
+		var err error
+		if days, err = strconv.Atoi(text); err != nil {
+			return errMalformedXML
+		}
 	}
-	if days < 1 || days > maxRestoreDays {
+	if text != "" && (days < 1 || days > maxRestoreDays) {
 		return errInvalidArgument.because("Days must be 1–%d.", maxRestoreDays)
 	}
 	tier := tierStandard
