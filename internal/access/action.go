@@ -35,6 +35,12 @@ const (
 	PutJobTagging     Action = "cos:PutJobTagging"
 )
 
+// The actions on regions, which are ours.
+const (
+	ListRegions        Action = "cos:ListRegions"
+	UpdateRegionLimits Action = "cos:UpdateRegionLimits"
+)
+
 // The actions on roles, and on principals, which IAM calls access keys.
 const (
 	PassRole        Action = "cam:PassRole"

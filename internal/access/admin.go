@@ -145,3 +145,27 @@ func (m *Admin) RotatePrincipal(ctx context.Context, c job.Caller, accessKey str
 	}
 	return m.book.RotatePrincipal(ctx, c.Account, accessKey)
 }
+
+// ListRegions lists the regions with their limits, whoever's they are. It needs cos:ListRegions on all of them.
+func (m *Admin) ListRegions(_ context.Context, c job.Caller) ([]Region, error) {
+	if err := m.Allow(c, ListRegions, RegionOf("")); err != nil {
+		return nil, err
+	}
+	return m.book.Regions(), nil
+}
+
+// SetRegionLimits puts limits on all calls to a region, of all accounts. It needs cos:UpdateRegionLimits on it.
+func (m *Admin) SetRegionLimits(ctx context.Context, c job.Caller, name job.Region, l job.Limits) (Region, error) {
+	if err := m.Allow(c, UpdateRegionLimits, RegionOf(name)); err != nil {
+		return Region{}, err
+	}
+	return m.book.SetRegionLimits(ctx, name, l, c.Principal)
+}
+
+// ClearRegionLimits puts the configuration's limits of a region in force again. It needs cos:UpdateRegionLimits on it.
+func (m *Admin) ClearRegionLimits(ctx context.Context, c job.Caller, name job.Region) (Region, error) {
+	if err := m.Allow(c, UpdateRegionLimits, RegionOf(name)); err != nil {
+		return Region{}, err
+	}
+	return m.book.ClearRegionLimits(ctx, name)
+}

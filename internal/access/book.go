@@ -38,15 +38,16 @@ type KV interface {
 
 // BookOptions set up a Book. The zero value is an empty one that nothing can be added to.
 type BookOptions struct {
-	Principals []Principal // of the config
-	Roles      []Role      // of the config
-	KV         KV          // nil = nothing is made at run time
-	Sealer     *Sealer     // nil = no secrets can be stored
+	Principals []Principal               // of the config
+	Roles      []Role                    // of the config
+	Regions    map[job.Region]job.Limits // of the config, with its limits on each process's calls
+	KV         KV                        // nil = nothing is made at run time
+	Sealer     *Sealer                   // nil = no secrets can be stored
 	Now        func() time.Time
 }
 
-// Book knows all principals and roles: those of the config, which come first, and those made at run time. It is safe
-// for concurrent use.
+// Book knows all principals and roles: those of the config, which come first, and those made at run time; and the limits
+// on the calls to regions that were set at run time. It is safe for concurrent use.
 type Book struct {
 	o     BookOptions
 	ready chan struct{}
@@ -56,6 +57,7 @@ type Book struct {
 	seen       uint64        // the highest revision seen
 	principals map[string]*principalEntry
 	roles      map[roleID]*roleEntry
+	regions    map[job.Region]regionEntry // those whose limits were set
 }
 
 type roleID struct{ uin, name string }
@@ -77,7 +79,7 @@ func NewBook(o BookOptions) (*Book, error) {
 	}
 	b := &Book{
 		o: o, ready: make(chan struct{}), changed: make(chan struct{}),
-		principals: map[string]*principalEntry{}, roles: map[roleID]*roleEntry{},
+		principals: map[string]*principalEntry{}, roles: map[roleID]*roleEntry{}, regions: map[job.Region]regionEntry{},
 	}
 	for _, p := range o.Principals {
 		if b.principals[p.AccessKey] != nil {
@@ -118,7 +120,7 @@ func (b *Book) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	return fmt.Errorf("follow the stored principals and roles: %w", err)
+	return fmt.Errorf("follow the stored principals, roles and limits: %w", err)
 }
 
 func (b *Book) apply(e Entry) error {
@@ -130,6 +132,8 @@ func (b *Book) apply(e Entry) error {
 		err = b.applyPrincipal(e)
 	case "role":
 		err = b.applyRole(e)
+	case "region":
+		err = b.applyRegion(e)
 	}
 	b.seen = max(b.seen, e.Rev)
 	close(b.changed)
@@ -185,7 +189,7 @@ func (b *Book) Role(a job.Account, r job.Role) (*Role, error) {
 }
 
 func unavailable(err error) error {
-	return &job.Error{Code: job.Unavailable, Message: "The store of principals and roles does not answer. Try again in a few seconds.", Err: err}
+	return &job.Error{Code: job.Unavailable, Message: "The store of principals, roles and limits does not answer. Try again in a few seconds.", Err: err}
 }
 
 // written turns what a KV answers into what callers see.
@@ -196,14 +200,18 @@ func written(err error, exists error) error {
 	case errors.Is(err, ErrExists):
 		return exists
 	case errors.Is(err, ErrConflict):
-		return job.Errorf(job.Conflict, "Somebody else changed it at the same time: look at it again, and repeat.")
+		return changedMeanwhile()
 	}
 	return unavailable(err)
 }
 
+func changedMeanwhile() error {
+	return job.Errorf(job.Conflict, "Somebody else changed it at the same time: look at it again, and repeat.")
+}
+
 func (b *Book) kv() (KV, error) {
 	if b.o.KV == nil {
-		return nil, job.Errorf(job.InvalidRequest, "This server keeps no principals or roles of its own: add them to its configuration.")
+		return nil, job.Errorf(job.InvalidRequest, "This server keeps no principals, roles or limits of its own: add them to its configuration.")
 	}
 	return b.o.KV, nil
 }

@@ -25,6 +25,7 @@ const (
 	ofJob
 	ofRole
 	ofAccount
+	ofRegion
 )
 
 // Object is one object, or one version of it, that an account acts on.
@@ -56,6 +57,9 @@ func RoleOf(a job.Account, name string) Resource {
 // AccountOf is the account itself: the resource of listings and of principals.
 func AccountOf(a job.Account) Resource { return Resource{account: a, kind: ofAccount} }
 
+// RegionOf is a region itself, with what is everybody's in it, "" being all of them.
+func RegionOf(r job.Region) Resource { return Resource{region: r, kind: ofRegion} }
+
 // String names the resource as CAM does (Tencent doc page 598/10606).
 func (r Resource) String() string {
 	switch r.kind {
@@ -67,6 +71,10 @@ func (r Resource) String() string {
 		return s
 	case ofBucket:
 		return "qcs::cos:" + string(r.region) + ":uid/" + r.account.AppID + ":" + string(r.bucket) + "/" + r.key
+	case ofRegion:
+		if r.region != "" {
+			return "qcs::cos:" + string(r.region) + "::*"
+		}
 	case ofRole:
 		return "qcs::cam::uin/" + r.account.UIN + ":roleName/" + r.key
 	}
@@ -109,6 +117,8 @@ func (p resourcePattern) match(r Resource, whole bool) bool {
 			return glob(p.name, "role/"+r.key)
 		}
 		return glob(p.name, "roleName/"+r.key) || glob(p.name, "role/"+r.key)
+	case ofRegion: // it is no account's: all that one account has there does not take it in
+		return !p.aws && p.of("cos", "") && p.region != "" && p.account == "" && p.name == "*" && glob(p.region, string(r.region))
 	case ofAccount:
 		return p.of("cam", "iam") && p.ofUIN(r.account) && p.name == "*"
 	}

@@ -36,6 +36,7 @@ type root struct {
 	Job       jobCmd       `cmd:"" help:"Create, watch and steer the jobs of a server."`
 	Manifest  manifestCmd  `cmd:"" help:"Look into a manifest."`
 	Inventory inventoryCmd `cmd:"" help:"Make inventory reports."`
+	Region    regionCmd    `cmd:"" help:"List the regions of a server, and limit the calls to them."`
 	Role      roleCmd      `cmd:"" help:"Create, list, show and delete the roles of a server."`
 	Principal principalCmd `cmd:"" help:"Create, list, disable and rotate the access keys of a server."`
 	Engine    engineCmd    `cmd:"" help:"Look after the engine: its cluster, its keys, and moves between engines."`

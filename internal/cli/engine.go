@@ -106,8 +106,8 @@ type engineStatusCmd struct {
 // Help says what is shown.
 func (c *engineStatusCmd) Help() string {
 	return `Of a cluster: how many copies each stream has, which node leads it, and how far the others lag behind. WORK carries chunks, RES
-their results, JOBS and DONE the jobs' records, ACCESS principals and roles, LIVE who is there. Nodes are the processes that lead
-jobs; workers those that work on them. Exit code 1 when a stream has no leader, or lacks a copy: nothing was heard of
+their results, JOBS and DONE the jobs' records, ACCESS principals, roles and limits of regions, LIVE who is there. Nodes are the
+processes that lead jobs; workers those that work on them. Exit code 1 when a stream has no leader, or lacks a copy: nothing was heard of
 the node that has it for 5 s.
 
 It connects as the configuration's engine.nkey, engine.credentials or engine.user.`

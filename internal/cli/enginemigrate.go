@@ -25,8 +25,8 @@ type engineMigrateCmd struct {
 
 // Help says what happens, and what when it does not get to its end.
 func (c *engineMigrateCmd) Help() string {
-	return `It moves all jobs, finished ones too, and the principals and roles made at run time. Running jobs are paused by the system, what
-they handed in is collected, the records are carried over, and the jobs go on at the other engine from the row where they were.
+	return `It moves all jobs, finished ones too, and the principals, roles and limits of regions made at run time. Running jobs are paused
+by the system, what they handed in is collected, the records are carried over, and the jobs go on at the other engine from the row where they were.
 Meanwhile neither engine takes new jobs or changes. Before the records are carried over an error or Ctrl-C leaves all as it was; run
 again after a crash, it goes on.
 

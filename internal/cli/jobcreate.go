@@ -73,7 +73,7 @@ type createFlags struct {
 	ManifestETag  string `name:"manifest-etag" placeholder:"ETAG" help:"ETag of the manifest object. Default: asked from the store."`
 	reportFlags   `group:"The report:"`
 	storeFlags    `group:"The store:"`
-	limitFlags    `group:"The limits:"`
+	limitFlags    `embed:"" prefix:"limit-" group:"The limits:"`
 	output
 	Priority    string `default:"1" placeholder:"N" help:"Priority, 0-2147483647; a larger value runs first."`
 	Description string `placeholder:"TEXT" help:"Description, at most 256 bytes."`
@@ -147,7 +147,7 @@ func (f *createFlags) spec(op operation.Operation) (job.Spec, error) {
 		return spec, usagef("store it first, or use drover run", "--manifest: %s is a local file: a server's job reads its manifest from a bucket", f.Manifest)
 	}
 	spec.Manifest.Location.ETag = f.ManifestETag
-	if spec.Limits, err = f.limits(); err != nil {
+	if spec.Limits, err = f.limits(jobLimits); err != nil {
 		return spec, err
 	}
 	spec.Report, err = f.report(false)

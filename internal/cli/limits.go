@@ -11,24 +11,27 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// limitFlags bound a job's calls.
+// limitFlags bound calls, of a job by flags that begin with --limit-, or of all to a region.
 type limitFlags struct {
-	LimitRate  float64  `placeholder:"N" help:"At most N calls a second to the store. Default: as many as it takes."`
-	LimitBytes string   `placeholder:"SIZE" help:"At most SIZE bytes a second, for example 50MB: of bodies, and of copies whose size is known."`
-	LimitCalls int      `placeholder:"N" help:"At most N calls at a time."`
-	LimitHours []string `sep:"none" placeholder:"FROM-TO=LIMITS" help:"Other limits from one time of each day to another, for example 22:00-06:00=unlimited or 08:00-18:00=rate:50,calls:4,bytes:10MB. Repeatable; the first that holds decides."`
-	LimitZone  string   `placeholder:"ZONE" help:"Time zone of --limit-hours, for example UTC or Asia/Shanghai."`
+	Rate  float64  `placeholder:"N" help:"At most N calls a second to the store. Default: as many as it takes."`
+	Bytes string   `placeholder:"SIZE" help:"At most SIZE bytes a second, for example 50MB: of bodies, and of copies whose size is known."`
+	Calls int      `placeholder:"N" help:"At most N calls at a time."`
+	Hours []string `sep:"none" placeholder:"FROM-TO=LIMITS" help:"Other limits from one time of each day to another, for example 22:00-06:00=unlimited or 08:00-18:00=rate:50,calls:4,bytes:10MB. Repeatable; the first that holds decides."`
+	Zone  string   `placeholder:"ZONE" help:"Time zone of the hours, for example UTC or Asia/Shanghai."`
 }
 
-// limits are what the flags say.
-func (f *limitFlags) limits() (job.Limits, error) {
-	l := job.Limits{Bounds: job.Bounds{Rate: f.LimitRate, Calls: f.LimitCalls}, Zone: f.LimitZone}
+// jobLimits is what the flags of a job's limits begin with.
+const jobLimits = "--limit-"
+
+// limits are what the flags say, which begin with prefix.
+func (f *limitFlags) limits(prefix string) (job.Limits, error) {
+	l := job.Limits{Bounds: job.Bounds{Rate: f.Rate, Calls: f.Calls}, Zone: f.Zone}
 	var err error
-	if l.Bytes, err = parseSize("--limit-bytes", f.LimitBytes); err != nil {
+	if l.Bytes, err = parseSize(prefix+"bytes", f.Bytes); err != nil {
 		return l, err
 	}
-	for _, text := range f.LimitHours {
-		h, err := parseHours(text)
+	for _, text := range f.Hours {
+		h, err := parseHours(prefix+"hours", text)
 		if err != nil {
 			return l, err
 		}
@@ -41,8 +44,7 @@ func (f *limitFlags) limits() (job.Limits, error) {
 }
 
 // parseHours reads FROM-TO=LIMITS.
-func parseHours(text string) (h job.Hours, err error) {
-	const flag = "--limit-hours"
+func parseHours(flag, text string) (h job.Hours, err error) {
 	hours, limits, ok := strings.Cut(text, "=")
 	from, to, ok2 := strings.Cut(hours, "-")
 	if !ok || !ok2 || limits == "" {
@@ -103,7 +105,7 @@ func parseSize(flag, text string) (int64, error) {
 	return 0, usagef("write it like 50MB or 64KiB", "%s: %q is no number of bytes", flag, text)
 }
 
-// boundsText says what bounds a job's calls, for people.
+// boundsText says what bounds calls, for people.
 func boundsText(b client.Bounds) string {
 	var parts []string
 	if b.Rate > 0 {
@@ -136,9 +138,17 @@ func limitsText(l *client.Limits) string {
 	return text
 }
 
+// limitsBody is what is sent to set limits, none too.
+func limitsBody(l *client.Limits) client.Limits {
+	if l == nil {
+		return client.Limits{}
+	}
+	return *l
+}
+
 type jobLimitCmd struct {
 	jobArg
-	limitFlags `group:"The limits:"`
+	limitFlags `embed:"" prefix:"limit-" group:"The limits:"`
 	Unlimited  bool `help:"Take all limits off."`
 }
 
@@ -154,7 +164,7 @@ Example: 20 calls a second by day, and all that the store takes by night:
 
 // Run puts other limits on a job.
 func (c *jobLimitCmd) Run(ctx context.Context, sh *shell) error {
-	l, err := c.limits()
+	l, err := c.limits(jobLimits)
 	if err != nil {
 		return err
 	}
@@ -165,11 +175,7 @@ func (c *jobLimitCmd) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	in := rest.FromLimits(l)
-	if in == nil {
-		in = new(client.Limits)
-	}
-	j, err := r.SetLimits(ctx, id, *in)
+	j, err := r.SetLimits(ctx, id, limitsBody(rest.FromLimits(l)))
 	if err != nil {
 		return r.explain(err)
 	}

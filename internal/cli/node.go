@@ -42,6 +42,7 @@ type nodeOptions struct {
 type node struct {
 	name    string
 	heard   func() bool // whether the engine's state can be written
+	workers func() int  // how many live
 	jobs    api.Jobs
 	carrier *carrier.Carrier
 	stop    context.CancelFunc
@@ -94,7 +95,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	n := &node{name: name, heard: e.Heard, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
+	n := &node{name: name, heard: e.Heard, workers: e.Workers, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	life, die := context.WithCancelCause(context.WithoutCancel(ctx))
 	n.stop, n.life = stop, life

@@ -9,7 +9,7 @@ import (
 	"github.com/drover-batch/drover/internal/engine"
 )
 
-// accessRecords keeps principals and roles among the carrier's records.
+// accessRecords keeps principals, roles and limits of regions among the carrier's records.
 type accessRecords struct{ records engine.Records }
 
 var _ access.KV = accessRecords{}

@@ -104,7 +104,7 @@ type runFlags struct {
 	storeFlags    `group:"The store:"`
 	manifestFlags `group:"The manifest:"`
 	reportFlags   `group:"The report:"`
-	limitFlags    `group:"The limits:"`
+	limitFlags    `embed:"" prefix:"limit-" group:"The limits:"`
 	output
 	Concurrency int    `placeholder:"N" help:"Object calls in flight. Default: 64."`
 	State       string `placeholder:"DIR" help:"Folder of the job's state. Default: .drover/ and a hash of the arguments."`
@@ -248,7 +248,7 @@ func (f *runFlags) spec(where endpoint, op operation.Operation) (job.Spec, error
 	if spec.Report, err = f.report(true); err != nil {
 		return spec, err
 	}
-	if spec.Limits, err = f.limits(); err != nil {
+	if spec.Limits, err = f.limits(jobLimits); err != nil {
 		return spec, err
 	}
 	name, params, err := operation.Marshal(op)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"sync"
 
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/access/rolestore"
@@ -20,7 +21,7 @@ import (
 // servingOptions are what one process of drover serve, or of drover dev, is made of: they differ in nothing else.
 type servingOptions struct {
 	node         nodeOptions        // all but logger, metrics and open
-	book         access.BookOptions // all but KV
+	book         access.BookOptions // all but KV and Regions
 	regions      map[job.Region]rolestore.Region
 	region       job.Region // default
 	rate         float64    // requests a second of each principal; 0 = unbounded
@@ -41,6 +42,8 @@ type serving struct {
 	node     *node
 	server   *server
 	stopBook context.CancelFunc
+	stopKeep context.CancelFunc // ends the keeping of the regions' limits
+	keeping  sync.WaitGroup
 	ended    chan struct{} // closed when the book's Run returned bookErr
 	bookErr  error
 }
@@ -58,6 +61,9 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 	if s.node, err = startNode(ctx, n); err != nil {
 		return s, err
 	}
+	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stopKeep = stop
+	s.keeping.Go(func() { s.stores.KeepLimits(keep, s.node.workers) })
 	if o.silent {
 		return s, s.startProbed(ctx)
 	}
@@ -99,7 +105,10 @@ func (s *serving) startProbed(ctx context.Context) (err error) {
 // open makes the book and the stores once there is a carrier to keep records in.
 func (s *serving) open(ctx context.Context, c *carrier.Carrier) (engine.Stores, error) {
 	o := s.o.book
-	o.KV = accessRecords{c}
+	o.KV, o.Regions = accessRecords{c}, map[job.Region]job.Limits{}
+	for name, r := range s.o.regions {
+		o.Regions[name] = r.Limits()
+	}
 	var err error
 	if s.book, err = access.NewBook(o); err != nil {
 		return nil, err
@@ -118,7 +127,7 @@ func (s *serving) open(ctx context.Context, c *carrier.Carrier) (engine.Stores, 
 		return nil, ctx.Err()
 	}
 	s.stores, err = rolestore.New(rolestore.Options{
-		Regions: s.o.regions, Default: s.o.region, Roles: s.book, Observe: s.metrics.Call,
+		Regions: s.o.regions, Default: s.o.region, Roles: s.book, Limits: s.book, Observe: s.metrics.Call,
 	})
 	return s.stores, err
 }
@@ -166,6 +175,10 @@ func (s *serving) close() error {
 	if s.node != nil {
 		s.node.stop()
 		<-s.node.ended
+	}
+	if s.stopKeep != nil {
+		s.stopKeep()
+		s.keeping.Wait()
 	}
 	if s.stopBook != nil {
 		s.stopBook()

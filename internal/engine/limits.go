@@ -85,16 +85,27 @@ const sharedFor = 3 * beatEvery
 
 // sharers counts the workers that may hold chunks of a job.
 func (x *index) sharers(id job.ID) int {
+	return x.working(func(b beat) bool {
+		_, named := slices.BinarySearch(b.Jobs, id)
+		return named
+	})
+}
+
+// working counts the live workers that f is true of.
+func (x *index) working(f func(beat) bool) int {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	n := 0
 	for _, b := range x.workers {
-		if _, named := slices.BinarySearch(b.Jobs, id); named && time.Since(b.seen) < sharedFor {
+		if time.Since(b.seen) < sharedFor && f(b) {
 			n++
 		}
 	}
 	return n
 }
+
+// Workers counts the workers that live, among whom what bounds all of them is shared out.
+func (e *Engine) Workers() int { return e.ix.working(func(beat) bool { return true }) }
 
 // applySharer takes a worker's beat for sharers; also where the beats of others are of no other use.
 func (x *index) applySharer(worker string, r workerRecord) {

@@ -26,7 +26,7 @@ const (
 	// tags.<id> and token.<account>.<hash>.
 	Jobs Bucket = "JOBS"
 	Done Bucket = "DONE" // finished jobs: done.<id>
-	// Access holds the principals and roles made at run time; the engine leaves it alone.
+	// Access holds the principals, roles and limits of regions made at run time; the engine leaves it alone.
 	Access Bucket = "ACCESS"
 	Live   Bucket = "LIVE" // in memory, gone LiveTTL after the last write: node.<id>, worker.<id>, progress.<id>
 )

@@ -39,6 +39,7 @@ type Options struct {
 	Regions map[job.Region]Region
 	Default job.Region
 	Roles   Roles
+	Limits  Limits // of regions, set while running; nil = none are. KeepLimits follows them
 	// Observe is told of every call that was made: its region and name, the store's error code ("" when it went well),
 	// and how long it took, retries included. Default: nobody is told.
 	Observe func(region job.Region, op, code string, took time.Duration)
@@ -50,6 +51,7 @@ type Stores struct {
 
 	mu      sync.Mutex
 	clients map[clientID]*httpwire.Client
+	bounds  map[job.Region]window.Bounds // in force
 }
 
 type clientID struct {
@@ -62,7 +64,7 @@ func New(o Options) (*Stores, error) {
 	if o.Observe == nil {
 		o.Observe = func(job.Region, string, string, time.Duration) {}
 	}
-	s := &Stores{o: o, clients: map[clientID]*httpwire.Client{}}
+	s := &Stores{o: o, clients: map[clientID]*httpwire.Client{}, bounds: map[job.Region]window.Bounds{}}
 	if _, ok := o.Regions[o.Default]; !ok {
 		return nil, fmt.Errorf("the default region %q is not among the regions", o.Default)
 	}
@@ -79,7 +81,11 @@ func New(o Options) (*Stores, error) {
 		if err != nil {
 			return nil, fmt.Errorf("region %s: %w", name, err)
 		}
+		s.bounds[name] = r.bounds()
 		c.Close()
+	}
+	if o.Limits != nil {
+		s.limit(1) // whoever else is there is not known yet
 	}
 	return s, nil
 }
@@ -175,10 +181,15 @@ func (s *Stores) Close() {
 	}
 }
 
-// bounds are what the region's owner allows.
+// bounds are what the configuration allows this process.
 func (r Region) bounds() window.Bounds {
 	if r.Rate > 0 && r.Burst <= 0 {
 		r.Burst = max(int(r.Rate), 1)
 	}
 	return window.Bounds{Rate: r.Rate, Burst: r.Burst, Bytes: float64(r.Bytes), InFlight: r.InFlight}
+}
+
+// Limits are those that the configuration sets.
+func (r Region) Limits() job.Limits {
+	return job.Limits{Bounds: job.Bounds{Rate: r.Rate, Bytes: r.Bytes, Calls: r.InFlight}}
 }

@@ -10,11 +10,11 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// admin is for the calls that show and change principals and roles.
+// admin is for the calls that show and change principals, roles and the limits of regions.
 func (s *server) admin(h handler) handler {
 	if s.access == nil {
 		return func(http.ResponseWriter, call) error {
-			return job.Errorf(job.InvalidRequest, "This server keeps no principals or roles.")
+			return job.Errorf(job.InvalidRequest, "This server keeps no principals, roles or limits of regions.")
 		}
 	}
 	return h

@@ -36,6 +36,7 @@ func openBook(t *testing.T) *access.Book {
 	root.Policy = access.FullAccess()
 	book, err := access.NewBook(access.BookOptions{
 		KV: &apitest.KV{}, Sealer: sealer, Principals: []access.Principal{root, bob},
+		Regions: map[job.Region]job.Limits{"local": {Bounds: job.Bounds{Rate: 50}}, "far": {}},
 		Roles: []access.Role{{Account: alice.Account, Name: "lender", Policy: access.FullAccess(), Credentials: map[job.Region]access.Provider{
 			access.AnyRegion: func(context.Context) (access.Keys, error) { return access.Keys{}, nil },
 		}}},

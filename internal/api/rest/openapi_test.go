@@ -113,6 +113,8 @@ func TestOpenAPIDescribesTheClientsTypes(t *testing.T) {
 		client.Principal{},
 		client.Roles{},
 		client.Principals{},
+		client.Region{},
+		client.Regions{},
 		client.LeastPolicy{},
 		client.Policy{},
 	} {

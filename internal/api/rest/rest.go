@@ -1,5 +1,5 @@
 // Package rest speaks the JSON API at /api/v1 over the jobs service, for the command line, for scripts and for whoever
-// has no COS or S3 SDK at hand; and principals and roles beside. Requests are signed with AWS Signature Version 4 (service
+// has no COS or S3 SDK at hand; and principals, roles and regions beside. Requests are signed with AWS Signature Version 4 (service
 // s3), or come from a browser that has signed in to the console. Its bodies are the types of the client package;
 // openapi.yaml describes them, and tests hold the two together.
 package rest
@@ -35,7 +35,7 @@ type Options struct {
 	NewRequestID func() string
 	// Heartbeat is how often a silent stream of events gets a comment; default 15 s.
 	Heartbeat time.Duration
-	// Access keeps principals and roles; nil = this server has none to show or make.
+	// Access keeps principals, roles and the limits of regions; nil = this server has none to show or make.
 	Access *access.Admin
 	// Session finds who has signed in to the console with the browser that sent a request; ok = false when nobody has.
 	// It is asked where a request has no Authorization header; nil = signatures only.
@@ -90,6 +90,9 @@ var routes = []route{
 	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},
 	{"GET", "/api/v1/jobs/{id}/report/files/{name}", nil, func(s *server) handler { return s.reportFile }},
 	{"GET", "/api/v1/jobs/{id}/events", nil, func(s *server) handler { return s.events }},
+	{"GET", "/api/v1/regions", nil, func(s *server) handler { return s.admin(s.listRegions) }},
+	{"PUT", "/api/v1/regions/{name}/limits", nil, func(s *server) handler { return s.admin(s.setRegionLimits) }},
+	{"DELETE", "/api/v1/regions/{name}/limits", nil, func(s *server) handler { return s.admin(s.clearRegionLimits) }},
 	{"GET", "/api/v1/roles", nil, func(s *server) handler { return s.admin(s.listRoles) }},
 	{"POST", "/api/v1/roles", nil, func(s *server) handler { return s.admin(s.createRole) }},
 	{"GET", "/api/v1/roles/{name}", nil, func(s *server) handler { return s.admin(s.getRole) }},

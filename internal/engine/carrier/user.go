@@ -14,7 +14,7 @@ type Role string
 
 // The roles.
 const (
-	RoleAPI    Role = "api"    // reads all records, writes those that callers own: jobs, tags, tokens, principals and roles
+	RoleAPI    Role = "api"    // reads all records, writes those that callers own: jobs, tags, tokens, principals, roles and limits of regions
 	RoleLeader Role = "leader" // everything, as a node itself
 	RoleWorker Role = "worker" // reads records, claims chunks, hands in results, tells that it lives
 )

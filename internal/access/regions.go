@@ -1,0 +1,147 @@
+package access
+
+import (
+	"cmp"
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+)
+
+// Region is a store of the configuration, with what bounds the calls to it.
+type Region struct {
+	Name       job.Region
+	Limits     job.Limits // of all workers together; those of the configuration are each process's
+	FromConfig bool       // Limits are the configuration's
+	Changed    time.Time  // zero for those of the configuration
+	By         string     // the access key of who has set them
+}
+
+// regionRecord is the limits of a region as stored. They take the place of the configuration's.
+type regionRecord struct {
+	Name    job.Region
+	Limits  job.Limits
+	Changed time.Time
+	By      string
+}
+
+type regionEntry struct {
+	regionRecord
+	rev uint64
+}
+
+func (b *Book) applyRegion(e Entry) error {
+	if e.Deleted {
+		for name := range b.regions {
+			if regionKey(name) == e.Key {
+				delete(b.regions, name)
+			}
+		}
+		return nil
+	}
+	r := regionEntry{rev: e.Rev}
+	if err := json.Unmarshal(e.Value, &r.regionRecord); err != nil {
+		return fmt.Errorf("read the stored limits %s: %w", e.Key, err)
+	}
+	b.regions[r.Name] = r
+	return nil
+}
+
+// RegionLimits gives the limits of a region that were set at run time; false where the configuration's hold.
+func (b *Book) RegionLimits(name job.Region) (job.Limits, bool) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	r, ok := b.regions[name]
+	return r.Limits, ok
+}
+
+// Changed is closed once something else is known than now.
+func (b *Book) Changed() <-chan struct{} {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.changed
+}
+
+// Regions lists the configuration's regions by name.
+func (b *Book) Regions() []Region {
+	var out []Region
+	for name := range b.o.Regions {
+		r, _, _ := b.region(name)
+		out = append(out, r)
+	}
+	slices.SortFunc(out, func(x, y Region) int { return cmp.Compare(x.Name, y.Name) })
+	return out
+}
+
+// region gives a region, and the revision of its stored limits, 0 where there are none.
+func (b *Book) region(name job.Region) (Region, uint64, error) {
+	ofConfig, ok := b.o.Regions[name]
+	if !ok {
+		return Region{}, 0, job.FieldErrorf("region", "%s is no region of this server; GET /api/v1/regions lists them.", job.Quote(string(name)))
+	}
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	if r, ok := b.regions[name]; ok {
+		return Region{Name: name, Limits: r.Limits, Changed: r.Changed, By: r.By}, r.rev, nil
+	}
+	return Region{Name: name, Limits: ofConfig, FromConfig: true}, 0, nil
+}
+
+// SetRegionLimits puts limits on all calls to a region, those of every process together, in the place of the
+// configuration's and of those that were set before; limits that bound nothing too. by is who wants them.
+func (b *Book) SetRegionLimits(ctx context.Context, name job.Region, l job.Limits, by string) (Region, error) {
+	kv, err := b.kv()
+	if err != nil {
+		return Region{}, err
+	}
+	_, rev, err := b.region(name)
+	if err != nil {
+		return Region{}, err
+	}
+	if err := l.Validate(); err != nil {
+		return Region{}, err
+	}
+	v, err := json.Marshal(regionRecord{Name: name, Limits: l, Changed: b.o.Now().Truncate(time.Second), By: by})
+	if err != nil {
+		return Region{}, err
+	}
+	if rev == 0 {
+		rev, err = kv.Create(ctx, regionKey(name), v)
+	} else {
+		rev, err = kv.Update(ctx, regionKey(name), v, rev)
+	}
+	if err := written(err, changedMeanwhile()); err != nil {
+		return Region{}, err
+	}
+	if err := b.await(ctx, rev); err != nil {
+		return Region{}, err
+	}
+	r, _, err := b.region(name)
+	return r, err
+}
+
+// ClearRegionLimits puts the configuration's limits of a region in force again, each process's own.
+func (b *Book) ClearRegionLimits(ctx context.Context, name job.Region) (Region, error) {
+	kv, err := b.kv()
+	if err != nil {
+		return Region{}, err
+	}
+	r, rev, err := b.region(name)
+	if err != nil || rev == 0 {
+		return r, err
+	}
+	if err := kv.Delete(ctx, regionKey(name)); err != nil {
+		return Region{}, unavailable(err)
+	}
+	if err := b.awaitUntil(ctx, func() bool { return b.regions[name].rev != rev }); err != nil {
+		return Region{}, err
+	}
+	r, _, err = b.region(name)
+	return r, err
+}
+
+func regionKey(name job.Region) string { return "region." + hex.EncodeToString([]byte(name)) }

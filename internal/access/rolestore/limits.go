@@ -1,0 +1,55 @@
+package rolestore
+
+import (
+	"context"
+	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object/window"
+)
+
+// Limits knows the limits of regions that were set while running. They take the place of a Region's own, and hold for all
+// processes together. Safe for concurrent use.
+type Limits interface {
+	// RegionLimits is false where a Region's own hold.
+	RegionLimits(job.Region) (job.Limits, bool)
+	// Changed is closed once the limits may be others.
+	Changed() <-chan struct{}
+}
+
+// lookEvery is how often limits are put in force that nobody has changed: the clock goes on, and workers come and go.
+const lookEvery = time.Second
+
+// KeepLimits keeps the regions' bounds as they are wanted until ctx ends. sharers counts the workers that live; each has
+// its share, as has a process that is none.
+func (s *Stores) KeepLimits(ctx context.Context, sharers func() int) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		changed := s.o.Limits.Changed()
+		s.limit(sharers())
+		select {
+		case <-changed:
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// limit puts the limits of all regions in force, as they are now, for one of so many workers.
+func (s *Stores) limit(sharers int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, r := range s.o.Regions {
+		want := r.bounds()
+		if l, ok := s.o.Limits.RegionLimits(name); ok {
+			b := l.At(time.Now()).Share(sharers)
+			want = window.Bounds{Rate: b.Rate, Bytes: float64(b.Bytes), InFlight: b.Calls}
+		}
+		if s.bounds[name] != want {
+			s.bounds[name] = want
+			r.Wire.Load.Bounds.Set(want)
+		}
+	}
+}
