@@ -61,6 +61,9 @@ type Records interface {
 type QueueState struct {
 	Waiting int // chunks not claimed
 	Running int // chunks claimed and not acknowledged
+	// Lost says that this process opened the queue and that it is open no longer, though nobody shut it: Purge and Open
+	// it, and queue anew.
+	Lost bool
 }
 
 // Work carries chunks from dispatcher to workers.

@@ -12,7 +12,7 @@ import (
 
 const (
 	fetchLimit = 10 * time.Second // of one wait for further messages
-	// heartbeat is how often a waiting consumer of a cluster says that it lives; two missing ones end the wait.
+	// heartbeat is how often a waiting consumer says that it lives; two missing ones end the wait.
 	heartbeat = time.Second
 	// readerLimit is how long a reader may be busy before the server forgets it, and it has to be made anew.
 	readerLimit       = 5 * time.Minute
@@ -44,8 +44,10 @@ type follower struct {
 	caughtUp func() error
 	asks     func() bool
 
-	last  uint64 // sequence of the last one given
-	ended error  // why it is over; nil for what a new consumer may cure
+	last    uint64    // sequence of the last one given
+	created time.Time // the stream was
+	made    uint64    // Carrier.made as of the present consumer
+	ended   error     // why it is over; nil for what a new consumer may cure
 
 	delivered uint64        // by the present consumer
 	drained   bool          // the consumer has none behind the last one
@@ -111,23 +113,24 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 		cfg.InactiveThreshold = sharedReaderLimit
 	}
 	all := r.latest && time.Since(r.alive) > markerTTL/2
-	r.target = math.MaxUint64
+	r.target, r.made = math.MaxUint64, r.c.made.Load()
 	var cons jetstream.Consumer
 	err := r.c.try(ctx, func(ctx context.Context, _ bool) error {
+		info, err := r.stream.Info(ctx)
+		if err != nil {
+			return err
+		}
 		if r.latest {
-			info, err := r.stream.Info(ctx)
-			if err != nil {
-				return err
-			}
 			r.target = info.State.LastSeq
-			if r.target < r.last { // the stream was lost and made again
-				r.last, all = 0, true
-			}
+		}
+		// The stream was lost and made again, or its end was lost: sequences begin anew.
+		again := !r.created.IsZero() && !info.Created.Equal(r.created)
+		if r.created = info.Created; again || info.State.LastSeq < r.last {
+			r.last, all = 0, r.latest
 		}
 		if all {
 			cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
 		}
-		var err error
 		cons, err = r.stream.CreateConsumer(ctx, cfg)
 		return err
 	})
@@ -143,11 +146,7 @@ func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *tim
 		return errors.New("the reader was away for so long that deletions may have been missed")
 	}
 	once, cancel := context.WithTimeout(ctx, fetchLimit)
-	opts := []jetstream.FetchOpt{jetstream.FetchContext(once)}
-	if r.c.shared {
-		opts = append(opts, jetstream.FetchHeartbeat(heartbeat))
-	}
-	batch, err := cons.Fetch(r.batch, opts...)
+	batch, err := cons.Fetch(r.batch, jetstream.FetchContext(once), jetstream.FetchHeartbeat(heartbeat))
 	if err != nil {
 		cancel()
 		return err
@@ -220,6 +219,9 @@ func (r *follower) give(m jetstream.Msg) error {
 // settle tells if the reader has caught up. In a cluster the consumer may be on a node that lags behind, so the stream's
 // leader is asked too, each time: what is told of now may have been stored by it only.
 func (r *follower) settle(ctx context.Context) error {
+	if r.made != r.c.made.Load() {
+		return errors.New("streams were made anew") // and the consumer may be gone without a word
+	}
 	if !r.drained || r.asks != nil && !r.asks() {
 		return nil
 	}
