@@ -23,9 +23,33 @@ func (l *limiter) full() bool {
 	return g != nil && g.Waiting() > 1
 }
 
-// limited reports whether the run's rows wait for its job's limits; w.mu is held.
+// Bounded is what Stores may do beside: tell of the limits of their regions, so that no row is started that would have to
+// wait for them, and those of other regions go on.
+type Bounded interface {
+	// Full reports whether calls to the region wait for its limits already. It is asked often, and may not block.
+	Full(region job.Region) bool
+	// OnRoom makes f be told when a call that waited so is let through. f calls none of these methods.
+	OnRoom(f func())
+}
+
+// limited reports whether the run's rows wait for its job's limits, or for those of the job's regions; w.mu is held.
 func (r *chunkRun) limited() bool {
-	return r.loaded && !r.stopped && r.nextTodo < len(r.todo) && r.jc.limiter.full()
+	if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
+		return false
+	}
+	if r.jc.limiter.full() {
+		return true
+	}
+	if r.w.bounded == nil {
+		return false
+	}
+	for _, region := range r.jc.regions {
+		if r.w.bounded.Full(region) {
+			r.w.heldBack = true
+			return true
+		}
+	}
+	return false
 }
 
 // limited reports whether this worker has more of a job than its limits let it call.
@@ -39,6 +63,10 @@ func (w *worker) limited(id job.ID) bool {
 // clock goes on, and workers come and go.
 func (w *worker) limit() {
 	w.mu.Lock()
+	if w.heldBack { // the calls that it was for may have ended otherwise than by being let through, or their limits with them
+		w.heldBack = false
+		w.cond.Broadcast()
+	}
 	known := make([]*jobContext, 0, len(w.jobs))
 	for _, jc := range w.jobs {
 		known = append(known, jc)

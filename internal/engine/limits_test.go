@@ -5,8 +5,10 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/window"
 )
 
 // throughGate makes a store pass its copies through the gate of their callers, as the driver does, and counts how many are
@@ -111,4 +113,69 @@ func TestLimitsAreCheckedBeforeTheyAreStored(t *testing.T) {
 	if _, err := s.SetLimits(t.Context(), caller, "no-such-job", bad); job.CodeOf(err) != job.InvalidArgument {
 		t.Errorf("set with %v", err)
 	}
+}
+
+// boundedStores has a region "slow" too, whose copies keep to a gate.
+type boundedStores struct {
+	stores
+	gate   *window.Gate
+	onRoom *atomic.Pointer[func()]
+}
+
+func newBoundedStores(s stores, b window.Bounds) boundedStores {
+	out := boundedStores{s, window.NewGate(b), new(atomic.Pointer[func()])}
+	out.gate.OnRoom(func() {
+		if f := out.onRoom.Load(); f != nil {
+			(*f)()
+		}
+	})
+	return out
+}
+
+func (b boundedStores) Store(ctx context.Context, a job.Account, r job.Role, region job.Region) (object.Store, error) {
+	if region == "slow" {
+		return gatedStore{b.s, b.gate}, nil
+	}
+	return b.stores.Store(ctx, a, r, region)
+}
+
+func (b boundedStores) Full(region job.Region) bool { return region == "slow" && b.gate.Waiting() > 1 }
+func (b boundedStores) OnRoom(f func())             { b.onRoom.Store(&f) }
+
+type gatedStore struct {
+	*fakeStore
+	gate *window.Gate
+}
+
+func (s gatedStore) HeadBucket(context.Context, job.Bucket) (object.BucketInfo, error) {
+	return object.BucketInfo{Region: "slow"}, nil
+}
+
+func (s gatedStore) Copy(ctx context.Context, c object.CopyRequest) (object.CopyResult, error) {
+	if err := s.gate.Enter(ctx); err != nil {
+		return object.CopyResult{}, err
+	}
+	defer s.gate.Leave()
+	return s.fakeStore.Copy(ctx, c)
+}
+
+func TestALimitedRegionHoldsUpNoOther(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	bounded := newBoundedStores(stores{r.store}, window.Bounds{Rate: 0.01})
+	r.options = func(o *engine.Options) { o.Stores = bounded }
+	s := r.start()
+	slow := r.spec(2000)
+	slow.Region, slow.Priority = "slow", 20
+	id := create(t, s, slow)
+	r.store.waitCalls(t, 1)
+
+	other := r.spec(700)
+	wantWhole(t, other, waitFor(t, s, create(t, s, other), final), 700)
+	if n := bounded.gate.Waiting(); n > 2 {
+		t.Errorf("%d calls wait for the region's limits", n)
+	}
+	// Once they are lifted, what was held back goes on.
+	bounded.gate.Set(window.Bounds{InFlight: 4})
+	wantWhole(t, slow, waitFor(t, s, id, final), 2000)
 }

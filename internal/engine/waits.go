@@ -55,19 +55,24 @@ func (l *leader) outage() *notice {
 	if !ok {
 		return nil
 	}
-	regions := []job.Region{l.made.Spec.Region}
-	if op, err := l.made.Spec.operation(); err == nil {
-		if c, ok := op.(*operation.Copy); ok && c.TargetRegion != "" {
-			regions = append(regions, c.TargetRegion)
-		}
-	}
-	for _, r := range regions {
+	for _, r := range l.made.Spec.regions() {
 		if since, away := o.Away(r); away {
 			return &notice{kind: waitsForStore, since: since, text: fmt.Sprintf(
 				"The store of region %s does not answer since %s: calls wait, and it is asked once a second.", job.Quote(string(r)), since.UTC().Format("15:04:05 UTC"))}
 		}
 	}
 	return nil
+}
+
+// regions are those that the job's tasks call.
+func (s specRecord) regions() []job.Region {
+	regions := []job.Region{s.Region}
+	if op, err := s.operation(); err == nil {
+		if c, ok := op.(*operation.Copy); ok && c.TargetRegion != "" {
+			regions = append(regions, c.TargetRegion)
+		}
+	}
+	return regions
 }
 
 // causeFirst says an error with its cause in front: a reason has 256 bytes, which a path alone may take.

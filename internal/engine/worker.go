@@ -46,10 +46,12 @@ type worker struct {
 	served    map[job.ID]uint64
 	turn      uint64
 	jobs      map[job.ID]*jobContext
+	heldBack  bool // rows, by the limits of their regions, since the last look
 
-	pulse pulse
-	wake  chan struct{}
-	holds sync.WaitGroup
+	bounded Bounded // nil where the stores bound nothing
+	pulse   pulse
+	wake    chan struct{}
+	holds   sync.WaitGroup
 }
 
 // jobContext is what a worker needs to know of a job, read once.
@@ -64,6 +66,7 @@ type jobContext struct {
 	lines      bool // the report wants failed rows
 	linesForOK bool // … and succeeded ones
 	limiter    limiter
+	regions    []job.Region
 }
 
 func newWorker(e *Engine) *worker {
@@ -73,6 +76,10 @@ func newWorker(e *Engine) *worker {
 		jobs: map[job.ID]*jobContext{}, wake: make(chan struct{}, 1),
 	}
 	w.cond = sync.NewCond(&w.mu)
+	if b, ok := e.o.Stores.(Bounded); ok {
+		w.bounded = b
+		b.OnRoom(w.another)
+	}
 	w.pulse = pulse{w: w, wake: make(chan struct{}, 1)}
 	return w
 }
@@ -300,7 +307,7 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 	}
 	jc = &jobContext{
 		id: id, op: op, awaited: awaited(op), store: store, plan: &plan, lines: spec.Report.Enabled,
-		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks,
+		linesForOK: spec.Report.Enabled && spec.Report.Scope == job.AllTasks, regions: spec.regions(),
 	}
 	if jc.task, err = w.e.taskOf(ctx, id, spec); err != nil {
 		return nil, err

@@ -37,6 +37,24 @@ func (s *Stores) KeepLimits(ctx context.Context, sharers func() int) {
 	}
 }
 
+// Full reports whether calls to a region wait for its limits.
+func (s *Stores) Full(region job.Region) bool {
+	if region == "" {
+		region = s.o.Default
+	}
+	r, ok := s.o.Regions[region]
+	return ok && r.Wire.Load.Bounds.Waiting() > 1
+}
+
+// OnRoom makes f be told whenever a call that waited for its region's limits is let through. f must not call the Stores.
+func (s *Stores) OnRoom(f func()) { s.room.Store(&f) }
+
+func (s *Stores) tellRoom() {
+	if f := s.room.Load(); f != nil {
+		(*f)()
+	}
+}
+
 // limit puts the limits of all regions in force, as they are now, for one of so many workers.
 func (s *Stores) limit(sharers int) {
 	s.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,6 +139,13 @@ func TestLimitsOfARegionGoByTheClockAndAreShared(t *testing.T) {
 		defer keeping.Wait()
 		defer stop()
 		gate := s.o.Regions["local"].Wire.Load.Bounds
+		var told atomic.Int64
+		s.OnRoom(func() { told.Add(1) })
+		defer func() {
+			if told.Load() == 0 {
+				t.Error("nobody was told of room")
+			}
+		}()
 		let := func() int { // how many calls at a time
 			var calls sync.WaitGroup
 			over, end := context.WithCancel(ctx)
@@ -151,8 +159,14 @@ func TestLimitsOfARegionGoByTheClockAndAreShared(t *testing.T) {
 			}
 			synctest.Wait()
 			n := gate.InFlight()
+			if !s.Full("local") || !s.Full("") || s.Full("far") {
+				t.Error("20 calls do not fill the region")
+			}
 			end()
 			calls.Wait()
+			if s.Full("local") {
+				t.Error("no call, and the region is full")
+			}
 			return n
 		}
 		for _, c := range []struct {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -47,7 +48,8 @@ type Options struct {
 
 // Stores opens regions as roles. It is safe for concurrent use. Close it.
 type Stores struct {
-	o Options
+	o    Options
+	room atomic.Pointer[func()]
 
 	mu      sync.Mutex
 	clients map[clientID]*httpwire.Client
@@ -76,6 +78,7 @@ func New(o Options) (*Stores, error) {
 		if r.Wire.Load == nil {
 			r.Wire.Load = window.NewSet(r.ByBucket, r.bounds(), nil) // and its load
 		}
+		r.Wire.Load.Bounds.OnRoom(s.tellRoom)
 		s.o.Regions[name] = r
 		c, err := httpwire.Open(r.Wire)
 		if err != nil {
