@@ -475,6 +475,32 @@ func (j *clusterJob) repeats() int {
 	return repeats
 }
 
+// callsTook is the time from the first copy that the store was asked for to the last.
+func (j *clusterJob) callsTook() time.Duration {
+	t := j.c.t
+	t.Helper()
+	b, err := os.ReadFile(j.c.store.dir + "/calls.log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, last time.Time
+	for line := range strings.Lines(string(b)) {
+		f := strings.Fields(line)
+		if len(f) < 4 || f[1] != "CopyObject" {
+			continue
+		}
+		at, err := time.Parse(time.RFC3339Nano, f[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first.IsZero() {
+			first = at
+		}
+		last = at
+	}
+	return last.Sub(first)
+}
+
 // TestClusterOutlivesANode forms a cluster of three processes with two workers, runs a job, and kills one node with
 // SIGKILL in its middle: the job ends right, and no stall is longer than 15 s. make cluster has the longer tests.
 func TestClusterOutlivesANode(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -53,8 +54,19 @@ func TestOutsideNATS(t *testing.T) {
 	c.nodes = []*process{api, lead}
 	c.workers = []*process{{t: t, name: "worker", args: []string{"worker", "--config", filepath.Join(keys, "worker", "drover.yaml")}, env: at}}
 	c.startAll()
-	j := c.copyJob(3000)
+	// The worker keeps to what the API has set, which it learns with its own permissions alone.
+	const rate = 600
+	c.drover(api, "region", "limit", "local", "--rate", strconv.Itoa(rate))
+	const rows = 3000
+	j := c.copyJob(rows)
 	j.ends("an outside NATS server with TLS and nkeys")
+	if took, least := j.callsTook(), (rows-rate/10)*time.Second/rate; took < least {
+		t.Errorf("%d calls at %d a second took %v, less than %v", rows, rate, took, least)
+	}
+	if out := c.drover(lead, "region", "list"); !strings.Contains(out, "local\t600 calls a second\tserver\t") {
+		t.Errorf("region list at the other server: %s", out)
+	}
+	c.drover(api, "region", "limit", "local", "--clear")
 
 	// What the API alone may do, through the process that has its permissions.
 	id := c.drover(api, "job", "create", "tag", "--manifest", "s3://batch/list.csv", "--set", "a=b")
