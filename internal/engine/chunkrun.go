@@ -46,8 +46,10 @@ type chunkRun struct {
 	lease Lease
 	name  string // of this holding
 
+	of       candidate // the job as it was claimed from, its priority kept up to date
 	loaded   bool
 	stopped  bool
+	giveBack bool  // it was stopped for others to go on with
 	todo     []int // indexes into entries
 	nextTodo int
 	inFlight int
@@ -73,7 +75,8 @@ type chunkRun struct {
 	unstored int    // how often it has not, in a row
 }
 
-// unstarted is what the run counts for in the worker's room; w.mu is held.
+// unstarted is what the run counts for in the worker's room: a whole chunk until its rows are known, so that not all is
+// claimed at once. w.mu is held.
 func (r *chunkRun) unstarted() int {
 	if !r.loaded {
 		return r.w.e.o.ChunkRows
@@ -168,7 +171,6 @@ func (r *chunkRun) load(ctx context.Context) error {
 	w.mu.Lock()
 	r.jc, r.runs, r.entries, r.repeat, r.todo, r.until = jc, e.runs, entries, repeat, todo, r.lease.Until()
 	r.calling = object.WithWait(ctx, r.halted)
-	w.unstarted += len(todo) - w.e.o.ChunkRows
 	r.lastLook = kind == chunkLast
 	r.loaded = true
 	r.signalIfIdle()
@@ -371,12 +373,13 @@ func (r *chunkRun) settle(stop, calls context.Context) {
 	}
 	r.w.mu.Lock()
 	whole := r.nextTodo >= len(r.todo) && r.gaveUp == 0
+	giveBack := r.giveBack || stop.Err() != nil
 	r.w.mu.Unlock()
 	switch {
 	case whole:
 		err = r.lease.Ack(ctx)
 		failpoint.Hit(failpoint.ChunkAcked)
-	case stop.Err() != nil:
+	case giveBack:
 		err = r.lease.Nak(ctx, 0)
 	}
 	// A chunk of a paused or cancelled job is neither: its leader has shut the queue and purges it.

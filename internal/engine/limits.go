@@ -52,13 +52,6 @@ func (r *chunkRun) limited() bool {
 	return false
 }
 
-// limited reports whether this worker has more of a job than its limits let it call.
-func (w *worker) limited(id job.ID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.ContainsFunc(w.runs, func(r *chunkRun) bool { return r.id == id && r.limited() })
-}
-
 // limit puts the limits of all jobs that this worker knows in force, as they are now: they may have been changed, the
 // clock goes on, and workers come and go.
 func (w *worker) limit() {

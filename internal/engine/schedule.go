@@ -17,6 +17,11 @@ type candidate struct {
 	Served   uint64 // when the worker last took work of it, by its own count; 0 = never
 }
 
+// yieldsTo reports whether work of d goes before work of c that was claimed already.
+func (c candidate) yieldsTo(d candidate) bool {
+	return c.Account == d.Account && c.Priority < d.Priority
+}
+
 // before orders candidates of one account: priority, then age, then id so that the order is total.
 func (c candidate) before(d candidate) int {
 	return cmp.Or(cmp.Compare(d.Priority, c.Priority), c.Created.Compare(d.Created), cmp.Compare(c.ID, d.ID))

@@ -27,7 +27,8 @@ const (
 	handInFirst   = 100 * time.Millisecond
 	handInLongest = 2 * time.Second
 	handInLimit   = 10 * time.Second
-	maxHeld       = 16 // chunks held at a time
+	maxHeld       = 16 // chunks held at a time, but for those of jobs that a claim goes before
+	maxHeldAll    = 4 * maxHeld
 )
 
 // worker claims chunks by priority and works on their rows in one pool of object calls, so that a slow object holds up
@@ -37,16 +38,15 @@ type worker struct {
 	name string
 	log  *slog.Logger
 
-	mu        sync.Mutex
-	cond      *sync.Cond
-	runs      []*chunkRun // in the order of their claims
-	unstarted int
-	closed    bool
-	held      map[job.ID]int
-	served    map[job.ID]uint64
-	turn      uint64
-	jobs      map[job.ID]*jobContext
-	heldBack  bool // rows, by the limits of their regions, since the last look
+	mu       sync.Mutex
+	cond     *sync.Cond
+	runs     []*chunkRun // in the order in which their rows start
+	closed   bool
+	held     map[job.ID]int
+	served   map[job.ID]uint64
+	turn     uint64
+	jobs     map[job.ID]*jobContext
+	heldBack bool // rows, by the limits of their regions, since the last look
 
 	bounded Bounded // nil where the stores bound nothing
 	pulse   pulse
@@ -66,7 +66,8 @@ type jobContext struct {
 	lines      bool // the report wants failed rows
 	linesForOK bool // … and succeeded ones
 	limiter    limiter
-	regions    []job.Region
+	regions    []job.Region // of its objects, and of a copy's target
+	away       bool         // one of them does not answer; belongs to the worker's mu
 }
 
 func newWorker(e *Engine) *worker {
@@ -115,8 +116,10 @@ func (w *worker) claimLoop(ctx, calls context.Context) error {
 	for {
 		changed := w.e.ix.wait()
 		w.limit()
+		w.outages()
 		cs := w.pulse.of(w.e.ix.runnable())
-		for len(cs) > 0 && w.room() && w.claim(ctx, calls, cs) {
+		w.reorder(cs)
+		for w.claim(ctx, calls, cs) {
 			cs = w.pulse.of(w.e.ix.runnable())
 		}
 		if len(cs) == 0 {
@@ -147,18 +150,27 @@ func (w *worker) poke() {
 	}
 }
 
-// room reports whether another chunk may be claimed: not before the rows at hand are nearly all started.
-func (w *worker) room() bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	unstarted, held := w.unstarted, len(w.runs)
+// room reports whether another chunk of c may be claimed: not before the rows that it would have to wait for are nearly all
+// started. w.mu is held.
+func (w *worker) room(c candidate) bool {
+	unstarted, held := w.ahead(c)
+	return unstarted < w.lookahead() && held < maxHeld && len(w.runs) < maxHeldAll
+}
+
+// lookahead is how many rows may wait for a place in the pool before no more are claimed.
+func (w *worker) lookahead() int { return 2 * w.e.o.Concurrency }
+
+// ahead counts the rows that wait for a place in the pool, and the chunks held, but for those that c goes before and those
+// that wait for their own limits or store, as nobody waits for them. w.mu is held.
+func (w *worker) ahead(c candidate) (unstarted, held int) {
 	for _, r := range w.runs {
-		if r.limited() { // its rows wait for their limits, and nobody else for them
-			unstarted -= r.unstarted()
-			held--
+		if r.of.yieldsTo(c) || r.limited() || r.loaded && r.jc.away {
+			continue
 		}
+		unstarted += r.unstarted()
+		held++
 	}
-	return unstarted < 2*w.e.o.Concurrency && held < maxHeld
+	return unstarted, held
 }
 
 // forget drops what is known of jobs that are no longer of interest.
@@ -176,12 +188,20 @@ func (w *worker) forget(keep []job.ID) {
 // claim takes one chunk of the first job in order that has one; false when none has.
 func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 	w.mu.Lock()
+	free := make(map[job.ID]candidate, len(cs))
 	for i := range cs {
-		cs[i].Served = w.served[cs[i].ID]
+		c := &cs[i]
+		if c.Served = w.served[c.ID]; w.room(*c) && !w.waits(c.ID) {
+			free[c.ID] = *c
+		}
 	}
 	w.mu.Unlock()
+	if len(free) == 0 {
+		return false
+	}
 	for _, id := range claimOrder(cs) {
-		if w.limited(id) {
+		c, ok := free[id]
+		if !ok {
 			continue
 		}
 		lease, err := w.e.o.Carrier.Claim(ctx, id, 0)
@@ -199,9 +219,8 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 		w.turn++
 		w.served[id] = w.turn
 		w.held[id]++
-		r := &chunkRun{w: w, id: id, lease: lease, name: fmt.Sprintf("%s-%d", w.name, w.turn), halted: make(chan struct{}), ended: make(chan struct{}, 1)}
-		w.runs = append(w.runs, r)
-		w.unstarted += w.e.o.ChunkRows // until its rows are known, so that not all is claimed at once
+		r := &chunkRun{w: w, id: id, of: c, lease: lease, name: fmt.Sprintf("%s-%d", w.name, w.turn), halted: make(chan struct{}), ended: make(chan struct{}, 1)}
+		w.insert(r)
 		w.mu.Unlock()
 		w.holds.Go(func() { r.hold(ctx, calls) })
 		w.e.noteClaimed()
@@ -213,7 +232,6 @@ func (w *worker) claim(ctx, calls context.Context, cs []candidate) bool {
 // drop ends the holding of a chunk.
 func (w *worker) drop(r *chunkRun) {
 	w.mu.Lock()
-	w.unstarted -= r.unstarted()
 	w.runs = slices.DeleteFunc(w.runs, func(x *chunkRun) bool { return x == r })
 	if w.held[r.id]--; w.held[r.id] == 0 {
 		delete(w.held, r.id)
@@ -222,7 +240,7 @@ func (w *worker) drop(r *chunkRun) {
 	w.poke()
 }
 
-// work is one of the pool: it takes the next row of the chunk claimed first, until the worker is closed.
+// work is one of the pool: it takes the next row of the first chunk that has one, until the worker is closed.
 func (w *worker) work() {
 	for {
 		w.mu.Lock()
@@ -250,17 +268,18 @@ func (w *worker) next() (*chunkRun, []int) {
 			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
 			continue
 		}
-		if r.limited() {
+		if r.limited() || r.jc.away && w.calling(r.id) > 0 {
 			continue
 		}
 		n := min(r.jc.most, len(r.todo)-r.nextTodo)
 		rows := r.todo[r.nextTodo : r.nextTodo+n]
 		r.nextTodo += n
 		r.inFlight += n
-		before := w.unstarted
-		w.unstarted -= n
-		if room := 2 * w.e.o.Concurrency; before >= room && w.unstarted < room {
-			w.poke()
+		// While the run alone has as many rows waiting there is no room, and no need to count.
+		if most := w.lookahead(); len(r.todo)-r.nextTodo < most {
+			if left, _ := w.ahead(r.of); left < most && left+n >= most {
+				w.poke()
+			}
 		}
 		return r, rows
 	}
