@@ -3,11 +3,13 @@ package engine_test
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/google/go-cmp/cmp"
 )
 
 // windowRows are more chunks than may be under way: what was lost is looked for before the manifest's end.
@@ -25,7 +27,8 @@ func TestStreamsDeletedWhileAJobRuns(t *testing.T) {
 		"queue":              {[]string{"consumer"}, []int{5000, 25_000, 50_000}},
 		"queue and results":  {[]string{"consumer", "RES"}, []int{5000, 25_000, 50_000}},
 		"signs of life":      {[]string{"KV_LIVE"}, []int{5000}},
-		"all of these":       {[]string{"WORK", "RES", "KV_LIVE"}, []int{5000}},
+		"records":            {[]string{"KV_JOBS"}, []int{25_000}},
+		"everything":         {[]string{"WORK", "RES", "KV_LIVE", "KV_JOBS", "KV_DONE", "KV_ACCESS"}, []int{25_000}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,5 +77,53 @@ func atCopies(s *fakeStore, f func(), at ...int) {
 			f()
 		}
 		return nil
+	}
+}
+
+func TestRecordsDeletedWhileAJobRunsKeepItsHistory(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, nil)
+	s := r.start()
+	lose := func() {
+		if err := r.carrier.Lose(context.Background(), "KV_JOBS"); err != nil {
+			t.Error(err)
+		}
+	}
+	asks := r.spec(1000)
+	asks.ConfirmationRequired = true
+	asking := create(t, s, asks)
+	waitFor(t, s, asking, status(job.Suspended))
+
+	// Without a report nothing but the process knows what was done.
+	spec := r.spec(windowRows)
+	spec.Report = job.Report{}
+	atCopies(r.store, lose, 30_000)
+	id := create(t, s, spec)
+	j := waitFor(t, s, id, final)
+	total, _ := r.store.calls()
+	if j.Status != job.Complete || j.Progress.Succeeded != windowRows || total > windowRows+maxInFlight {
+		t.Errorf("job is %s with %+v after %d calls", j.Status, j.Progress, total)
+	}
+	var moves []job.Status
+	for _, e := range j.Events {
+		moves = append(moves, e.To)
+	}
+	want := []job.Status{job.New, job.Preparing, job.Ready, job.Active, job.Completing, job.Complete}
+	if diff := cmp.Diff(want, moves); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := s.Create(t.Context(), caller, spec); err == nil || !strings.Contains(err.Error(), string(id)) {
+		t.Errorf("the same token once more = %v", err)
+	}
+
+	// A job that nobody works on is there as well.
+	if _, err := s.Confirm(t.Context(), caller, asking, ""); err != nil {
+		t.Fatal(err)
+	}
+	wantWhole(t, asks, waitFor(t, s, asking, final), 1000)
+	r.stop()
+	s = r.start()
+	if j, err := s.Job(t.Context(), caller, id); err != nil || j.Status != job.Complete {
+		t.Errorf("job is %s after a restart: %v", j.Status, err)
 	}
 }

@@ -39,6 +39,8 @@ type follower struct {
 	latest bool
 	replay func(last uint64)
 	take   func(m jetstream.Msg, seq uint64) error
+	// lost is told that the stream was lost and made again, before what is in it is given; nil: nobody asks.
+	lost func() error
 	// caughtUp is called when none waits behind the last one, and at least every idle while that is so. asks tells
 	// whether there is a need for it; nil is always.
 	caughtUp func() error
@@ -55,6 +57,7 @@ type follower struct {
 	pause     time.Duration // until it is looked at again whether the leader has more
 	target    uint64        // up to here must be given to have caught up
 	alive     time.Time     // the consumer was known to live
+	got       time.Time     // the last message came
 	behind    time.Time     // since when the leader has more than the consumer; zero when not
 }
 
@@ -91,7 +94,7 @@ func (r *follower) read(ctx context.Context) error {
 		return err
 	}
 	defer func() { r.shut(ctx, cons) }()
-	r.delivered, r.behind, r.alive = 0, time.Time{}, time.Now()
+	r.delivered, r.behind, r.alive, r.got = 0, time.Time{}, time.Now(), time.Now()
 	r.drained, r.told, r.pause = cons.CachedInfo().NumPending == 0, false, settleStep
 	err = r.settle(ctx)
 	tick := time.NewTimer(r.idle)
@@ -113,24 +116,20 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 		cfg.InactiveThreshold = sharedReaderLimit
 	}
 	all := r.latest && time.Since(r.alive) > markerTTL/2
-	r.target, r.made = math.MaxUint64, r.c.made.Load()
+	lost, err := r.look(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if lost {
+		r.last, all = 0, r.latest
+		cfg.OptStartSeq = 1
+	}
+	if all {
+		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
+	}
 	var cons jetstream.Consumer
-	err := r.c.try(ctx, func(ctx context.Context, _ bool) error {
-		info, err := r.stream.Info(ctx)
-		if err != nil {
-			return err
-		}
-		if r.latest {
-			r.target = info.State.LastSeq
-		}
-		// The stream was lost and made again, or its end was lost: sequences begin anew.
-		again := !r.created.IsZero() && !info.Created.Equal(r.created)
-		if r.created = info.Created; again || info.State.LastSeq < r.last {
-			r.last, all = 0, r.latest
-		}
-		if all {
-			cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
-		}
+	err = r.c.try(ctx, func(ctx context.Context, _ bool) error {
+		var err error
 		cons, err = r.stream.CreateConsumer(ctx, cfg)
 		return err
 	})
@@ -138,6 +137,34 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 		r.replay(r.last)
 	}
 	return cons, err
+}
+
+// look tells whether the stream was lost and made again, or lost its end, since the last look: sequences begin anew then.
+func (r *follower) look(ctx context.Context) (lost bool, err error) {
+	r.target, r.made = math.MaxUint64, r.c.made.Load()
+	for {
+		var info *jetstream.StreamInfo
+		err := r.c.try(ctx, func(ctx context.Context, _ bool) error {
+			var err error
+			info, err = r.stream.Info(ctx)
+			return err
+		})
+		if err != nil {
+			return lost, err
+		}
+		another := !r.created.IsZero() && !info.Created.Equal(r.created)
+		r.created = info.Created
+		if r.latest {
+			r.target = info.State.LastSeq
+		}
+		lost = lost || another || info.State.LastSeq < r.last
+		if !another || r.lost == nil {
+			return lost, nil
+		}
+		if r.ended = r.lost(); r.ended != nil { // it may write what is to be given then
+			return lost, r.ended
+		}
+	}
 }
 
 // fetch gives on what comes within fetchLimit, at most a batch.
@@ -211,7 +238,7 @@ func (r *follower) give(m jetstream.Msg) error {
 	if r.ended = r.take(m, meta.Sequence.Stream); r.ended != nil {
 		return r.ended
 	}
-	r.last, r.alive = max(r.last, meta.Sequence.Stream), time.Now()
+	r.last, r.alive, r.got = max(r.last, meta.Sequence.Stream), time.Now(), time.Now()
 	r.drained, r.told, r.pause, r.behind = meta.NumPending == 0, false, settleStep, time.Time{}
 	return nil
 }
@@ -221,6 +248,9 @@ func (r *follower) give(m jetstream.Msg) error {
 func (r *follower) settle(ctx context.Context) error {
 	if r.made != r.c.made.Load() {
 		return errors.New("streams were made anew") // and the consumer may be gone without a word
+	}
+	if !r.drained && time.Since(r.got) > stuckLimit {
+		return errors.New("messages are due and do not come") // the last ones were dropped on their way
 	}
 	if !r.drained || r.asks != nil && !r.asks() {
 		return nil

@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"time"
 
+	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
@@ -15,6 +19,9 @@ const (
 	// mendEvery bounds how often a process of a cluster looks for missing streams: one without a leader looks the same to
 	// who asks it.
 	mendEvery = time.Second
+	// outsideGrace is how long an outside server is given to remove a deleted stream's files, which cannot be seen.
+	outsideGrace = time.Second
+	removedStep  = 5 * time.Millisecond
 )
 
 // isLost reports whether an error can mean that a stream is not there.
@@ -52,6 +59,9 @@ func (c *Carrier) remakeStreams(ctx context.Context) (made []string, err error) 
 	for _, cfg := range c.streamConfigs(c.maxStore) {
 		_, err := c.js.Stream(ctx, cfg.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			if err := c.removed(ctx, cfg.Name); err != nil {
+				return made, fmt.Errorf("stream %s: %w", cfg.Name, err)
+			}
 			cfg.FirstSeq = uint64(time.Now().UnixMicro()) // above all that was ever told
 			_, err = c.js.CreateStream(ctx, cfg)
 			if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
@@ -65,4 +75,29 @@ func (c *Carrier) remakeStreams(ctx context.Context) (made []string, err error) 
 		}
 	}
 	return made, nil
+}
+
+// removed waits until a stream that was deleted is off the disk. A single server forgets a stream first and removes its
+// files then (nats-server 2.15 stream.stop); a stream made in between would take up what is left of them, of which the
+// server may even crash. A cluster's nodes do one after the other.
+func (c *Carrier) removed(ctx context.Context, stream string) error {
+	switch {
+	case c.server == nil:
+		return c.sleep(ctx, outsideGrace)
+	case c.shared:
+		return nil
+	}
+	cfg := c.server.JetStreamConfig()
+	if cfg == nil {
+		return jetstream.ErrJetStreamNotEnabled
+	}
+	folder := filepath.Join(cfg.StoreDir, server.DEFAULT_GLOBAL_ACCOUNT, "streams", stream)
+	for {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err := c.sleep(ctx, removedStep); err != nil {
+			return fmt.Errorf("wait until its folder %s is removed: %w", folder, err)
+		}
+	}
 }

@@ -56,7 +56,9 @@ func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 			return fmt.Errorf("open queue of job %s: %w", id, err)
 		}
 	}
-	q := newQueue(id)
+	c.mu.Lock()
+	c.queues[id] = newQueue(id) // if the consumer cannot be made, State says that the queue is lost
+	c.mu.Unlock()
 	err := c.try(ctx, func(ctx context.Context, _ bool) error {
 		_, err := c.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 			Durable: consumerName(id), FilterSubject: workOf(id),
@@ -70,9 +72,6 @@ func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 	if err != nil {
 		return fmt.Errorf("open queue of job %s: %w", id, err)
 	}
-	c.mu.Lock()
-	c.queues[id] = q
-	c.mu.Unlock()
 	return nil
 }
 
