@@ -40,20 +40,25 @@ func TestPicturesOfTheDocumentation(t *testing.T) {
 	s.put("inventories", "photos-2026.csv", strings.Repeat(all.String(), 150_000/photos), types.StorageClassStandard)
 	s.put("inventories", "with-gaps.csv", strings.Repeat("photos,2026/photo-00001.jpg\n", 900)+strings.Repeat("photos,2025/gone.jpg\n", 37), types.StorageClassStandard)
 
-	s.make("inventories", "with-gaps.csv", "Thumbnails of last year", func() { s.do(chromedp.SendKeys("#target-bucket", "photos-backup")) }, true)
+	s.make("inventories", "with-gaps.csv", "Thumbnails of last year", func() { s.fill("#target-bucket", "photos-backup") }, true)
 	s.untilBadge("Complete")
 	s.make("inventories", "photos-archive.csv", "Wake the archive for the anniversary", func() {
-		s.do(chromedp.Click("#operation-restore"), chromedp.WaitVisible("#days"), chromedp.Click("#tier-Bulk"))
+		s.choose("#operation-restore", "#days")
+		s.choose("#tier-Bulk")
 	}, true)
 	s.untilBadge("Complete")
 	s.make("inventories", "photos.csv", "Tag what legal has to keep", func() {
-		s.do(chromedp.Click("#operation-tagging"), chromedp.WaitVisible(`.for-tagging input[name="set-key"]`),
-			chromedp.SendKeys(`.for-tagging tr:first-child input[name="set-key"]`, "retention"), chromedp.SendKeys(`.for-tagging tr:first-child input[name="set-value"]`, "7y"))
+		s.choose("#operation-tagging", `.for-tagging input[name="set-key"]`)
+		s.fill(`.for-tagging tr:first-child input[name="set-key"]`, "retention")
+		s.fill(`.for-tagging tr:first-child input[name="set-value"]`, "7y")
 	}, false)
 	s.untilBadge("Suspended")
 	s.make("inventories", "photos-2026.csv", "Photos of 2026 to the backup", func() {
-		s.do(chromedp.SendKeys("#target-bucket", "photos-backup"), chromedp.Click("#prefix-replace"), chromedp.WaitVisible("#prefix-from"),
-			chromedp.SendKeys("#prefix-from", "2026/"), chromedp.SendKeys("#prefix-to", "kept/2026/"), chromedp.SetValue("#class", "STANDARD_IA"))
+		s.fill("#target-bucket", "photos-backup")
+		s.choose("#prefix-replace", "#prefix-from")
+		s.fill("#prefix-from", "2026/")
+		s.fill("#prefix-to", "kept/2026/")
+		s.set("#class", "STANDARD_IA")
 		s.follow("#show-example", "#example")
 		s.keep("wizard", 1280, 860, "light")
 	}, true)
@@ -75,10 +80,10 @@ func (s *site) make(bucket, list, description string, second func(), start bool)
 	s.follow("#next", "#operation-copy")
 	second()
 	s.follow("#next", "#description")
-	s.do(chromedp.SetValue("#description", description))
+	s.set("#description", description)
 	s.follow("#next", "#start")
 	if start {
-		s.do(chromedp.Click("#start"), chromedp.WaitVisible("#create-and-start"))
+		s.choose("#start", "#create-and-start")
 		s.follow("#create-and-start", "#job-id")
 		return
 	}

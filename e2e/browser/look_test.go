@@ -27,6 +27,7 @@ func (s *site) screen(name string) {
 	s.Helper()
 	for _, width := range widths {
 		s.do(chromedp.EmulateViewport(width, 900))
+		s.see("body")
 		s.fits(name, width)
 		for _, scheme := range []string{"light", "dark"} {
 			s.scheme(scheme)
