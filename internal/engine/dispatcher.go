@@ -49,8 +49,8 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, cursorKey(l.id))
 	switch {
 	case errors.Is(err, ErrNotFound):
-		if !first { // it was lost: all of it may have travelled
-			d.fence = math.MaxInt64
+		if !first {
+			d.cursor.Lost, d.fence = true, math.MaxInt64
 		}
 		return d, d.saveCursor(ctx)
 	case err != nil:
@@ -60,7 +60,7 @@ func (l *leader) newDispatcher(ctx context.Context, c *collector) (*dispatcher, 
 			return nil, err
 		}
 		d.fence = d.cursor.Chunk + 2*cursorEvery
-		if d.cursor.Look != nil { // all chunks have
+		if d.cursor.Look != nil || d.cursor.Lost { // all chunks have, or may have
 			d.fence = math.MaxInt64
 		}
 	}

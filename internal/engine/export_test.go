@@ -9,6 +9,9 @@ import (
 	"github.com/drover-batch/drover/internal/operation"
 )
 
+// ChunkFresh is the kind of a chunk that is queued as never having travelled, behind the epoch of its message.
+const ChunkFresh = chunkFresh
+
 // PutFinished writes the record of a finished job, as a leader does at the end: the i-th of an account.
 func PutFinished(ctx context.Context, c Carrier, who job.Caller, i int, created time.Time) error {
 	spec, err := fromSpec(job.Spec{

@@ -141,7 +141,11 @@ func (l *leader) take(ctx context.Context) error {
 	}
 	r, err := l.e.o.Carrier.Get(ctx, Jobs, stateKey(l.id))
 	if errors.Is(err, ErrNotFound) {
-		l.st = stateRecord{Epoch: 1, Leader: l.e.node, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
+		remade, err := l.ranBefore(ctx)
+		if err != nil {
+			return err
+		}
+		l.st = stateRecord{Epoch: 1, Leader: l.e.node, Remade: remade, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
 			Time: l.rec.Created, To: job.New, Actor: l.rec.Creator, Reason: "The job was created.",
 		}}}
 		l.rev, err = l.e.o.Carrier.Create(ctx, Jobs, stateKey(l.id), encode(l.st))
@@ -212,7 +216,7 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 		l.st.Suspended, l.st.SuspendedCause = now, "Waiting for confirmation."
 	case job.Active:
 		if l.st.Started.IsZero() {
-			l.st.Started, l.first = now, true
+			l.st.Started, l.first = now, !l.st.Remade
 		}
 		l.st.SystemPaused = false
 	case job.Complete, job.Failed, job.Cancelled:
@@ -290,6 +294,11 @@ func (l *leader) waiting(ctx context.Context) error {
 	case l.rec.Pause != nil && l.st.Status == job.Ready:
 		return l.move(ctx, job.Pausing, l.rec.Pause.Actor, l.rec.Pause.Reason)
 	case l.rec.Pause == nil && l.ent.admitted:
+		if l.st.Remade && l.st.Started.IsZero() {
+			if err := l.cutAnew(ctx); err != nil {
+				return err
+			}
+		}
 		actor, reason := system, "The job's turn has come."
 		if l.st.Status == job.Paused && !l.st.SystemPaused && l.rec.Resume != nil {
 			actor, reason = l.rec.Resume.Actor, l.rec.Resume.Reason

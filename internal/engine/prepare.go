@@ -57,16 +57,25 @@ func (l *leader) replan(ctx context.Context) error {
 	if plan.Rows != l.st.Total && l.st.Total > 0 {
 		return failure("ManifestFileChanged", "The manifest has %d rows now; it had %d when the job was prepared.", plan.Rows, l.st.Total)
 	}
+	if err := l.cutAnew(ctx); err != nil {
+		return err
+	}
+	if err := l.keepPlan(ctx, plan); err != nil {
+		return err
+	}
+	l.plan = plan
+	return nil
+}
+
+// cutAnew removes what is queued of the job and where dispatch stood: chunks of a lost plan may have been cut otherwise, and
+// those of a lost state call themselves fresh in an epoch that comes again.
+func (l *leader) cutAnew(ctx context.Context) error {
 	if err := l.e.o.Carrier.Purge(ctx, l.id); err != nil {
 		return fmt.Errorf("empty queue: %w", err)
 	}
 	if err := l.e.o.Carrier.Delete(ctx, Jobs, cursorKey(l.id)); err != nil {
 		return fmt.Errorf("delete cursor: %w", err)
 	}
-	if err := l.keepPlan(ctx, plan); err != nil {
-		return err
-	}
-	l.plan = plan
 	return nil
 }
 

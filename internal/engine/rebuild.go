@@ -135,6 +135,21 @@ func (c *collector) rebuild(ctx context.Context) (k checkpoint, err error) {
 	return c.paged(ctx, k)
 }
 
+// ranBefore tells a job whose state was lost from a new one: something of it is left. Its rows may have been worked on, so
+// that each of its chunks is asked for, and its operations are told that they may be repeating themselves.
+func (l *leader) ranBefore(ctx context.Context) (bool, error) {
+	if l.rec.Recovered {
+		return true, nil
+	}
+	for _, key := range []string{planKey(l.id), cursorKey(l.id), ckptKey(l.id)} {
+		if _, err := l.e.o.Carrier.Get(ctx, Jobs, key); !errors.Is(err, ErrNotFound) {
+			return err == nil, err
+		}
+	}
+	queued, err := l.e.o.Carrier.Queued(ctx, l.id, phaseCall)
+	return len(queued) > 0, err
+}
+
 // paged moves all the segments that fill pages into pages.
 func (c *collector) paged(ctx context.Context, k checkpoint) (checkpoint, error) {
 	was := c.ckpt
@@ -283,6 +298,7 @@ func recoverJob(ctx context.Context, records Records, sink report.Sink, folder s
 	if !f(r) || r.State != RecoveredAnew {
 		return nil
 	}
+	rec.Recovered = true
 	rec.Confirm, err = confirmedBefore(ctx, sink, folder, rec)
 	if err != nil {
 		return err

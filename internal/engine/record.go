@@ -50,6 +50,8 @@ type jobRecord struct {
 	Cancel   *wish       `json:",omitempty"`
 	Pause    *wish       `json:",omitempty"` // nil again once resumed
 	Resume   *wish       `json:",omitempty"` // the last resume, for the events
+	// Recovered says that the job may have run before this record was made: all others of it were lost.
+	Recovered bool `json:",omitempty"`
 }
 
 // limits are the present ones.
@@ -64,6 +66,7 @@ func (j jobRecord) limits() job.Limits {
 type stateRecord struct {
 	Epoch          uint64 // grows with each leader; a leader whose write conflicts is one no more
 	Leader         string // the node that leads the job, as long as its beat goes on
+	Remade         bool   `json:",omitempty"` // the first record was lost: chunks may have travelled before this one was made
 	Status         job.Status
 	Since          time.Time
 	Reason         string
@@ -95,6 +98,7 @@ type cursorRecord struct {
 	Chunk int64
 	Marks []mark
 	Look  *round `json:",omitempty"` // in the second phase
+	Lost  bool   `json:",omitempty"` // an earlier cursor was: any chunk may have travelled
 }
 
 type mark struct{ Chunk, Offset int64 }
