@@ -32,6 +32,7 @@ const (
 	roundTime   = 500 * time.Millisecond // of a learned rate, at least
 	roundCalls  = 50                     // or so many answers
 	roundEnd    = 5 * time.Second        // but no longer than this
+	alarmTime   = 20 * time.Millisecond  // of a learned rate, before too much is refused for sure
 	trialTime   = 100 * time.Millisecond
 	trialCalls  = 20  // at least, of a cut that is to be judged
 	surelyCalls = 200 // that tell a few per cent from twice as many
@@ -154,7 +155,7 @@ func (c *control) due(r round) bool {
 // alarmed reports whether the round need not be waited for: too much is refused.
 func (c *control) alarmed(r round) bool {
 	if c.rate > 0 {
-		return r.calls() >= 10 && r.exceeds(c.noise+threshold, 2.5)
+		return r.calls() >= max(10, int(c.rate*alarmTime.Seconds())) && r.exceeds(c.noise+threshold, 2.5)
 	}
 	return r.calls() >= max(10, int(c.window)/8) && r.exceeds(c.limit(), 3.5)
 }
@@ -210,7 +211,11 @@ func (c *control) cutTo(r round) {
 	case r.slowed || r.held || sent > c.rate:
 		sent = c.rate
 	}
-	c.setRate(sent * (1 - min(r.share()-c.noise, most)))
+	refused := r.share() - c.noise
+	if c.rate > 0 {
+		refused -= deviation(r.share(), r) // of few answers many may be refused by chance: rather a second cut than one too deep
+	}
+	c.setRate(sent * (1 - min(max(refused, 0), most)))
 	if c.rate < c.well {
 		c.setRate(c.well)
 		c.restFor = min(max(1, 2*c.restFor), mostRest)
@@ -242,9 +247,15 @@ func (c *control) judge(r round) {
 	case excess <= (c.cut.share-c.noise)/2:
 		if c.cut = nil; much {
 			c.cutTo(r) // better, and still too much
+		} else if c.exact && excess > c.quiet() && r.throttled > 1 {
+			c.fresh, c.growth = false, leastGrowth // this is the limit
 		}
-	case c.cut.tries < mostCuts, float64(c.cut.bad) > mostNoise*float64(c.cut.calls),
-		c.cut.first-c.noise >= threshold && excess < 0.75*(c.cut.first-c.noise): // a little: others may have taken what this process left
+	case c.cut.tries < mostCuts,
+		c.cut.calls < surelyCalls && c.cut.tries < 2*mostCuts, // few answers tell little
+		float64(c.cut.bad) > mostNoise*float64(c.cut.calls):
+		c.cutTo(r)
+	case c.cut.first-c.noise >= threshold && excess < 0.75*(c.cut.first-c.noise): // a little: others may have taken what this process left
+		c.cut.tries = 0
 		c.cutTo(r)
 	default:
 		c.noise = float64(c.cut.bad) / float64(c.cut.calls)
@@ -270,7 +281,8 @@ func (c *control) steady(r round) {
 	}
 	switch {
 	case much || c.alarmed(r):
-		c.fresh, c.growth = false, leastGrowth
+		c.growth = max(c.growth/2, leastGrowth)
+		c.fresh = c.fresh && c.growth >= near
 		if !c.alarmed(r) {
 			r.good, r.throttled = c.seen.good, c.seen.throttled
 		}
@@ -290,14 +302,14 @@ func (c *control) steady(r round) {
 	case c.rest > 0:
 		c.rest--
 	default:
-		c.well = c.rate
-		if c.fresh {
-			c.growth = freshGrowth
-			if c.exact && c.rate < 1.5*c.found {
-				c.growth = mostGrowth / 2
-			}
+		if excess <= c.quiet() {
+			c.well = c.rate
 		}
-		c.setRate(c.rate + max(c.growth*c.rate, leastRate))
+		growth := c.growth
+		if c.fresh && c.exact && c.rate < 1.5*c.found {
+			growth = min(growth, mostGrowth/2)
+		}
+		c.setRate(c.rate + max(growth*c.rate, leastRate))
 		if !c.fresh && c.rate > (1+near)*c.found {
 			c.growth = min(2*c.growth, mostGrowth)
 			c.restFor = 0

@@ -36,9 +36,14 @@ type Gate struct {
 	free   []*waiter
 	calls  pace
 	bytes  pace
-	timer  *time.Timer
+	timer  timer
 	held   bool // since the last look, somebody waited for calls in flight to end
 	slowed bool // or for the pace
+}
+
+// timer calls admit after a while.
+type timer interface {
+	Reset(d time.Duration) bool
 }
 
 // waiter is a call that waits for its turn.
@@ -131,24 +136,17 @@ func (g *Gate) Moved(n int64) {
 }
 
 func (g *Gate) wait(ctx context.Context) error {
-	g.mu.Lock()
-	w := g.waiter()
-	g.queue = append(g.queue, w)
-	g.waiting.Add(1)
-	g.admit()
-	if w.in {
-		<-w.turn
-		g.free = append(g.free, w)
-		g.mu.Unlock()
-		return nil
-	}
-	g.mu.Unlock()
+	w := g.join()
 	var err error
+	select { // its turn first, whatever else has come
+	case <-w.turn:
+		g.part(w)
+		return nil
+	default:
+	}
 	select {
 	case <-w.turn:
-		g.mu.Lock()
-		g.free = append(g.free, w)
-		g.mu.Unlock()
+		g.part(w)
 		return nil
 	case <-object.WaitDone(ctx):
 		err = object.ErrWaitEnded
@@ -165,6 +163,24 @@ func (g *Gate) wait(ctx context.Context) error {
 	g.forget(w)
 	g.admit()
 	return err
+}
+
+// join puts a call at the end of the queue, and lets it through at once where it can.
+func (g *Gate) join() *waiter {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	w := g.waiter()
+	g.queue = append(g.queue, w)
+	g.waiting.Add(1)
+	g.admit()
+	return w
+}
+
+// part takes back the waiter of a call whose turn was signalled.
+func (g *Gate) part(w *waiter) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.free = append(g.free, w)
 }
 
 // waiter gives one that nobody uses; the lock is held.
@@ -230,12 +246,15 @@ func (g *Gate) admit() {
 // wake looks again after d; the lock is held.
 func (g *Gate) wake(d time.Duration) {
 	if g.timer == nil {
-		g.timer = time.AfterFunc(d, func() {
-			g.mu.Lock()
-			defer g.mu.Unlock()
-			g.admit()
-		})
+		g.timer = time.AfterFunc(d, g.awake)
 		return
 	}
 	g.timer.Reset(d)
+}
+
+// awake lets through whose turn has come by time.
+func (g *Gate) awake() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.admit()
 }

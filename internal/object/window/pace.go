@@ -47,6 +47,13 @@ func (p *pace) set(now time.Time, rate, burst float64) {
 	}
 }
 
+// forfeit gives up what could have come and did not.
+func (p *pace) forfeit(now time.Time) {
+	if p.next.Before(now) {
+		p.next = now
+	}
+}
+
 // maxDebt bounds what a change of the rate makes of what is owed.
 const maxDebt = time.Minute
 

@@ -84,6 +84,11 @@ func (w *Window) Enter(ctx context.Context) (Call, error) {
 	if err := w.gate.Enter(ctx); err != nil {
 		return Call{}, err
 	}
+	return w.begun(), nil
+}
+
+// begun notes when, and under which bounds, a call begins.
+func (w *Window) begun() Call {
 	c := Call{epoch: w.epoch.Load()}
 	if w.good.Load()&31 == 0 || w.gate.inFlight.Load() == 1 {
 		c.began = w.gate.now()
@@ -91,7 +96,7 @@ func (w *Window) Enter(ctx context.Context) (Call, error) {
 			w.awake(c.began)
 		}
 	}
-	return c, nil
+	return c
 }
 
 // awake begins the round anew when the first call comes after a silence, which is no time that the store took.
@@ -160,6 +165,9 @@ func (w *Window) apply(now time.Time) {
 	w.reset(now)
 	w.gate.setLimit(int(math.Ceil(w.control.window)))
 	if w.gate.calls.rate != w.control.rate {
+		if w.control.rate < w.gate.calls.rate || w.gate.calls.rate == 0 {
+			defer w.gate.calls.forfeit(now) // the store has nothing left for who would catch up
+		}
 		w.gate.calls.set(now, w.control.rate, 1)
 		w.gate.paced.Store(w.control.rate > 0)
 	}
