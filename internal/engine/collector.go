@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -375,32 +374,13 @@ func (c *collector) commitOnce(ctx context.Context) error {
 func (c *collector) store(ctx context.Context, k checkpoint) error {
 	rev, err := c.e.o.Carrier.Update(ctx, Jobs, ckptKey(c.id), encode(k), c.rev)
 	if errors.Is(err, ErrConflict) {
-		rev, err = c.storeAgain(ctx, k)
+		return errLostLead
 	}
 	if err != nil {
 		return fmt.Errorf("write checkpoint: %w", err)
 	}
 	c.rev, c.ckpt = rev, k
 	return nil
-}
-
-// storeAgain writes a checkpoint that was lost. One that is there is another leader's.
-func (c *collector) storeAgain(ctx context.Context, k checkpoint) (uint64, error) {
-	_, err := c.e.o.Carrier.Get(ctx, Jobs, ckptKey(c.id))
-	if err == nil {
-		return 0, errLostLead
-	}
-	if !errors.Is(err, ErrNotFound) {
-		return 0, err
-	}
-	if _, ours, err := c.e.leads(ctx, c.id, c.epoch); err != nil || !ours {
-		return 0, cmp.Or(err, errLostLead)
-	}
-	rev, err := c.e.o.Carrier.Create(ctx, Jobs, ckptKey(c.id), encode(k))
-	if errors.Is(err, ErrExists) {
-		return 0, errLostLead
-	}
-	return rev, err
 }
 
 // writeSegment writes the files of the open segment.

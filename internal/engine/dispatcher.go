@@ -94,7 +94,6 @@ func (d *dispatcher) run(ctx context.Context) error {
 		case d.c.ended():
 			return nil
 		case p.phase == phaseCall:
-			d.fence = max(d.fence, d.next) // all before it has travelled
 			if d.next = 0; d.c.phase() == phaseCall {
 				if mark := d.c.mark(phaseCall); mark > before {
 					sweeps, before = 0, mark
@@ -105,6 +104,7 @@ func (d *dispatcher) run(ctx context.Context) error {
 					return err
 				}
 				sweeps++
+				d.fence = math.MaxInt64 // all of it has travelled before
 			}
 		// A look that ended early goes on at once if the rows in front have ended meanwhile.
 		case !p.short || d.c.outOfOrder() > maxLooked/2:
@@ -139,12 +139,7 @@ func (d *dispatcher) pass(ctx context.Context, p *pass) error {
 				p.short = true
 				break
 			}
-			err := d.pace(ctx, p)
-			if errors.Is(err, errChunksLost) {
-				p.short = true
-				break
-			}
-			if err != nil {
+			if err := d.pace(ctx, p); err != nil {
 				return err
 			}
 			if err := d.queue(ctx, p, cut.Chunk); err != nil {
@@ -183,67 +178,29 @@ func (d *dispatcher) pace(ctx context.Context, p *pass) error {
 	}
 	var t trouble
 	for {
-		collected := p.phase == phaseLook || d.behind(p.phase) < resultsInFlight
+		behind := d.next - d.l.plan.ChunkOf(min(d.c.mark(p.phase), d.l.plan.Rows-1))
+		collected := behind < resultsInFlight || p.phase == phaseLook
 		if d.room > 0 && collected {
 			d.room--
 			return nil
 		}
 		claims := d.l.e.claimsSoFar()
-		st, err := d.state(ctx)
-		if errors.Is(err, errChunksLost) {
-			return err
-		}
+		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
 		if err != nil {
 			if err := d.again(ctx, &t, "read queue state", err); err != nil {
 				return err
 			}
 			continue
 		}
-		switch {
-		case collected && st.Waiting < queueAhead:
+		if st.Waiting < queueAhead && (collected || st.Waiting+st.Running == 0) {
 			d.room = queueAhead - st.Waiting - 1 // nobody else adds to it
 			return nil
-		case !collected && st.Waiting+st.Running == 0:
-			// All that was queued has ended. If what was handed in does not move the mark, chunks or results were lost.
-			if err := d.c.settle(ctx, false); err != nil {
-				return err
-			}
-			if d.behind(p.phase) >= resultsInFlight {
-				return errChunksLost
-			}
-			continue
 		}
 		// To look at the queue costs more than to publish to it, so it is not done for each chunk that was claimed.
 		if err := d.l.e.claimsOr(ctx, claims+queueAhead/4, dispatchPoll); err != nil {
 			return err
 		}
 	}
-}
-
-// behind is how many chunks may be queued and not collected.
-func (d *dispatcher) behind(phase int) int64 {
-	return d.next - d.l.plan.ChunkOf(min(d.c.mark(phase), d.l.plan.Rows-1))
-}
-
-// errChunksLost ends a pass: chunks or results of it were lost, and are looked for before it goes on.
-var errChunksLost = errors.New("chunks or results were lost")
-
-// state looks at the queue. One that was lost is emptied and opened anew: a new consumer would hand out again as the first
-// time what workers had claimed, and errChunksLost leads to its being queued as what may have travelled before.
-func (d *dispatcher) state(ctx context.Context) (QueueState, error) {
-	st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
-	if err != nil || !st.Lost {
-		return st, err
-	}
-	d.l.log.Warn("the job's queue was lost: it is opened anew")
-	if err := d.l.e.o.Carrier.Purge(ctx, d.l.id); err != nil {
-		return st, err
-	}
-	if err := d.l.e.o.Carrier.Open(ctx, d.l.id); err != nil {
-		return st, err
-	}
-	d.room = 0
-	return QueueState{}, errChunksLost
 }
 
 // queue publishes a chunk; that it is queued already is as good.
@@ -317,8 +274,8 @@ func (d *dispatcher) saveCursor(ctx context.Context) error {
 func (d *dispatcher) drained(ctx context.Context) error {
 	var t trouble
 	for {
-		st, err := d.state(ctx)
-		if errors.Is(err, errChunksLost) || err == nil && st.Waiting+st.Running == 0 {
+		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+		if err == nil && st.Waiting+st.Running == 0 {
 			return nil
 		}
 		if err != nil {

@@ -69,7 +69,6 @@ type Engine struct {
 	ready  chan struct{}
 	queued chan struct{} // a chunk was queued
 
-	lost    atomic.Int64 // how often the records of jobs were lost and restored
 	heardAt atomic.Int64 // Unix time in ns of our last beat that was stored
 
 	mu      sync.Mutex
@@ -172,9 +171,6 @@ func (e *Engine) Run(ctx context.Context) error {
 func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
 	defer seen()
 	err := e.o.Carrier.Watch(ctx, b, func(r Record) error {
-		if r.Key == "" && r.Deleted {
-			return e.restore(ctx, b)
-		}
 		if r.Key == "" {
 			seen()
 			return nil

@@ -367,13 +367,6 @@ func (x *index) alive(node string) bool {
 	return x.lives(node)
 }
 
-// openJobs lists the open jobs.
-func (x *index) openJobs() []job.ID {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return slices.Collect(maps.Keys(x.open))
-}
-
 // openOf counts an account's unfinished jobs.
 func (x *index) openOf(uin string) int {
 	x.mu.Lock()

@@ -32,8 +32,7 @@ type leader struct {
 	st    stateRecord
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
-	lost  int64 // Engine.lost as of the last restore
-	first bool  // this leader made the job Active for the first time: nothing has travelled before
+	first bool // this leader made the job Active for the first time: nothing has travelled before
 
 	store    object.Store
 	plan     *manifest.Plan
@@ -94,9 +93,6 @@ func (l *leader) step(ctx context.Context) error {
 	}
 	if !l.look() {
 		return errFinished
-	}
-	if err := l.restore(ctx); err != nil {
-		return err
 	}
 	if l.rec.Cancel != nil && l.st.Status.CanBecome(job.Cancelling) {
 		return l.move(ctx, job.Cancelling, l.rec.Cancel.Actor, l.rec.Cancel.Reason)
@@ -185,13 +181,6 @@ func (l *leader) look() bool {
 
 func (l *leader) save(ctx context.Context) error {
 	rev, err := l.e.o.Carrier.Update(ctx, Jobs, stateKey(l.id), encode(l.st), l.rev)
-	if errors.Is(err, ErrConflict) { // a leader whose record was lost goes on with the restored one
-		if stored, ours, lerr := l.e.leads(ctx, l.id, l.epoch); lerr != nil {
-			err = lerr
-		} else if ours {
-			rev, err = l.e.o.Carrier.Update(ctx, Jobs, stateKey(l.id), encode(l.st), stored)
-		}
-	}
 	if err != nil {
 		return fmt.Errorf("write state: %w", err)
 	}
@@ -335,10 +324,6 @@ func (l *leader) active(ctx context.Context) error {
 	defer look.Stop()
 	for {
 		l.look()
-		if err := l.restore(ctx); err != nil {
-			halt()
-			return err
-		}
 		switch {
 		case l.rec.Cancel != nil:
 			halt()

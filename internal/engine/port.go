@@ -53,8 +53,7 @@ type Records interface {
 	// Watch calls f for every present record of the bucket, then once with the zero Record (all present ones were
 	// seen), then for changes, in order, until ctx ends or f returns an error. A change that a later one of the same key
 	// overtakes before it was given may be left out; each key's last change always comes. Expired Live records come as
-	// Deleted. When the bucket was lost and made again, f is called with no key and Deleted, and may write what is to be
-	// there; once what is there was given, what is missing comes as Deleted.
+	// Deleted.
 	Watch(ctx context.Context, b Bucket, f func(Record) error) error
 }
 
@@ -62,9 +61,6 @@ type Records interface {
 type QueueState struct {
 	Waiting int // chunks not claimed
 	Running int // chunks claimed and not acknowledged
-	// Lost says that this process opened the queue and that it is open no longer, though nobody shut it: Purge and Open
-	// it, and queue anew.
-	Lost bool
 }
 
 // Work carries chunks from dispatcher to workers.

@@ -65,9 +65,9 @@ func (l *leader) outage() *notice {
 }
 
 // regions are those that the job's tasks call.
-func (s specRecord) regions() []job.Region {
-	regions := []job.Region{s.Region}
-	if op, err := s.operation(); err == nil {
+func (r specRecord) regions() []job.Region {
+	regions := []job.Region{r.Region}
+	if op, err := r.operation(); err == nil {
 		if c, ok := op.(*operation.Copy); ok && c.TargetRegion != "" {
 			regions = append(regions, c.TargetRegion)
 		}

@@ -64,17 +64,11 @@ type Carrier struct {
 
 	opening sync.Mutex // one Open or Shut at a time
 	mu      sync.RWMutex
-	queues  map[job.ID]*queue // those that this process opened
+	queues  map[job.ID]*queue // the open ones, of a single node
 
 	denied atomic.Pointer[denial]
 
 	heal *healer // of a single node
-
-	maxStore int64
-	maker    bool          // the streams are there and this process may make them again
-	mending  sync.Mutex    // one at a time looks which streams are missing
-	made     atomic.Uint64 // how often this process made missing streams
-	mended   time.Time     // when that was last done
 
 	closing sync.Once
 	closed  chan struct{}

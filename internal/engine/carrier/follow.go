@@ -12,7 +12,7 @@ import (
 
 const (
 	fetchLimit = 10 * time.Second // of one wait for further messages
-	// heartbeat is how often a waiting consumer says that it lives; two missing ones end the wait.
+	// heartbeat is how often a waiting consumer of a cluster says that it lives; two missing ones end the wait.
 	heartbeat = time.Second
 	// readerLimit is how long a reader may be busy before the server forgets it, and it has to be made anew.
 	readerLimit       = 5 * time.Minute
@@ -39,17 +39,13 @@ type follower struct {
 	latest bool
 	replay func(last uint64)
 	take   func(m jetstream.Msg, seq uint64) error
-	// lost is told that the stream was lost and made again, before what is in it is given; nil: nobody asks.
-	lost func() error
 	// caughtUp is called when none waits behind the last one, and at least every idle while that is so. asks tells
 	// whether there is a need for it; nil is always.
 	caughtUp func() error
 	asks     func() bool
 
-	last    uint64    // sequence of the last one given
-	created time.Time // the stream was
-	made    uint64    // Carrier.made as of the present consumer
-	ended   error     // why it is over; nil for what a new consumer may cure
+	last  uint64 // sequence of the last one given
+	ended error  // why it is over; nil for what a new consumer may cure
 
 	delivered uint64        // by the present consumer
 	drained   bool          // the consumer has none behind the last one
@@ -57,7 +53,6 @@ type follower struct {
 	pause     time.Duration // until it is looked at again whether the leader has more
 	target    uint64        // up to here must be given to have caught up
 	alive     time.Time     // the consumer was known to live
-	got       time.Time     // the last message came
 	behind    time.Time     // since when the leader has more than the consumer; zero when not
 }
 
@@ -94,7 +89,7 @@ func (r *follower) read(ctx context.Context) error {
 		return err
 	}
 	defer func() { r.shut(ctx, cons) }()
-	r.delivered, r.behind, r.alive, r.got = 0, time.Time{}, time.Now(), time.Now()
+	r.delivered, r.behind, r.alive = 0, time.Time{}, time.Now()
 	r.drained, r.told, r.pause = cons.CachedInfo().NumPending == 0, false, settleStep
 	err = r.settle(ctx)
 	tick := time.NewTimer(r.idle)
@@ -116,19 +111,22 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 		cfg.InactiveThreshold = sharedReaderLimit
 	}
 	all := r.latest && time.Since(r.alive) > markerTTL/2
-	lost, err := r.look(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if lost {
-		r.last, all = 0, r.latest
-		cfg.OptStartSeq = 1
-	}
-	if all {
-		cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
-	}
+	r.target = math.MaxUint64
 	var cons jetstream.Consumer
-	err = r.c.try(ctx, func(ctx context.Context, _ bool) error {
+	err := r.c.try(ctx, func(ctx context.Context, _ bool) error {
+		if r.latest {
+			info, err := r.stream.Info(ctx)
+			if err != nil {
+				return err
+			}
+			r.target = info.State.LastSeq
+			if r.target < r.last { // the stream was lost and made again
+				r.last, all = 0, true
+			}
+		}
+		if all {
+			cfg.DeliverPolicy, cfg.OptStartSeq = jetstream.DeliverLastPerSubjectPolicy, 0
+		}
 		var err error
 		cons, err = r.stream.CreateConsumer(ctx, cfg)
 		return err
@@ -139,41 +137,17 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 	return cons, err
 }
 
-// look tells whether the stream was lost and made again, or lost its end, since the last look: sequences begin anew then.
-func (r *follower) look(ctx context.Context) (lost bool, err error) {
-	r.target, r.made = math.MaxUint64, r.c.made.Load()
-	for {
-		var info *jetstream.StreamInfo
-		err := r.c.try(ctx, func(ctx context.Context, _ bool) error {
-			var err error
-			info, err = r.stream.Info(ctx)
-			return err
-		})
-		if err != nil {
-			return lost, err
-		}
-		another := !r.created.IsZero() && !info.Created.Equal(r.created)
-		r.created = info.Created
-		if r.latest {
-			r.target = info.State.LastSeq
-		}
-		lost = lost || another || info.State.LastSeq < r.last
-		if !another || r.lost == nil {
-			return lost, nil
-		}
-		if r.ended = r.lost(); r.ended != nil { // it may write what is to be given then
-			return lost, r.ended
-		}
-	}
-}
-
 // fetch gives on what comes within fetchLimit, at most a batch.
 func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *time.Timer) error {
 	if r.latest && time.Since(r.alive) > markerTTL/2 {
 		return errors.New("the reader was away for so long that deletions may have been missed")
 	}
 	once, cancel := context.WithTimeout(ctx, fetchLimit)
-	batch, err := cons.Fetch(r.batch, jetstream.FetchContext(once), jetstream.FetchHeartbeat(heartbeat))
+	opts := []jetstream.FetchOpt{jetstream.FetchContext(once)}
+	if r.c.shared {
+		opts = append(opts, jetstream.FetchHeartbeat(heartbeat))
+	}
+	batch, err := cons.Fetch(r.batch, opts...)
 	if err != nil {
 		cancel()
 		return err
@@ -238,7 +212,7 @@ func (r *follower) give(m jetstream.Msg) error {
 	if r.ended = r.take(m, meta.Sequence.Stream); r.ended != nil {
 		return r.ended
 	}
-	r.last, r.alive, r.got = max(r.last, meta.Sequence.Stream), time.Now(), time.Now()
+	r.last, r.alive = max(r.last, meta.Sequence.Stream), time.Now()
 	r.drained, r.told, r.pause, r.behind = meta.NumPending == 0, false, settleStep, time.Time{}
 	return nil
 }
@@ -246,12 +220,6 @@ func (r *follower) give(m jetstream.Msg) error {
 // settle tells if the reader has caught up. In a cluster the consumer may be on a node that lags behind, so the stream's
 // leader is asked too, each time: what is told of now may have been stored by it only.
 func (r *follower) settle(ctx context.Context) error {
-	if r.made != r.c.made.Load() {
-		return errors.New("streams were made anew") // and the consumer may be gone without a word
-	}
-	if !r.drained && time.Since(r.got) > stuckLimit {
-		return errors.New("messages are due and do not come") // the last ones were dropped on their way
-	}
 	if !r.drained || r.asks != nil && !r.asks() {
 		return nil
 	}

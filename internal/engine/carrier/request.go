@@ -49,11 +49,7 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 		sent := time.Now()
 		err := f(once, i > 0)
 		cancel()
-		if err == nil {
-			return nil
-		}
-		mended := isLost(err) && c.mend(ctx)
-		if !mended && !c.unanswered(err) {
+		if err == nil || !c.unanswered(err) {
 			return err
 		}
 		if ctx.Err() != nil {
@@ -125,7 +121,7 @@ func (c *Carrier) unanswered(err error) bool {
 		return false
 	}
 	for _, e := range []error{
-		errAgain, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, jetstream.ErrStreamNotFound, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting,
+		errAgain, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting,
 	} {
 		if errors.Is(err, e) {
 			return true

@@ -105,7 +105,6 @@ func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
 			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
 		}
 	}
-	c.maxStore, c.maker = maxStore, true
 	return nil
 }
 

@@ -26,7 +26,7 @@ func (c *Carrier) Watch(ctx context.Context, b engine.Bucket, f func(engine.Reco
 	v := &view{f: f, prefix: len(recordSubject(b, "")), known: make(map[string]bool)}
 	r := &follower{
 		c: c, stream: s, filter: recordSubject(b, ">"), batch: watchBatch, idle: watchIdle,
-		latest: true, replay: v.replay, take: v.take, caughtUp: v.caughtUp, asks: v.replaying, lost: v.lost,
+		latest: true, replay: v.replay, take: v.take, caughtUp: v.caughtUp, asks: v.replaying,
 	}
 	return r.run(ctx)
 }
@@ -43,14 +43,6 @@ type view struct {
 
 // replay is told that all records are on their way, for the first time or again, and up to where they are known.
 func (v *view) replay(last uint64) { v.last, v.again = last, make(map[string]bool) }
-
-// lost tells of a bucket that was lost. What is known stays so until the replay has shown what is there now.
-func (v *view) lost() error {
-	if !v.begun {
-		return nil
-	}
-	return v.f(engine.Record{Deleted: true})
-}
 
 func (v *view) replaying() bool { return v.again != nil }
 

@@ -34,7 +34,9 @@ func (c *Carrier) queue(id job.ID) *queue {
 	if c.shared && checkID(id) == nil {
 		return newQueue(id)
 	}
-	return c.opened(id)
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.queues[id]
 }
 
 func newQueue(id job.ID) *queue {
@@ -56,9 +58,7 @@ func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 			return fmt.Errorf("open queue of job %s: %w", id, err)
 		}
 	}
-	c.mu.Lock()
-	c.queues[id] = newQueue(id) // if the consumer cannot be made, State says that the queue is lost
-	c.mu.Unlock()
+	q := newQueue(id)
 	err := c.try(ctx, func(ctx context.Context, _ bool) error {
 		_, err := c.work.CreateOrUpdateConsumer(ctx, jetstream.ConsumerConfig{
 			Durable: consumerName(id), FilterSubject: workOf(id),
@@ -71,6 +71,11 @@ func (c *Carrier) Open(ctx context.Context, id job.ID) error {
 	})
 	if err != nil {
 		return fmt.Errorf("open queue of job %s: %w", id, err)
+	}
+	if !c.shared {
+		c.mu.Lock()
+		c.queues[id] = q
+		c.mu.Unlock()
 	}
 	return nil
 }
@@ -244,7 +249,7 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 	if err := checkID(id); err != nil {
 		return engine.QueueState{}, err
 	}
-	running, lost, err := c.running(ctx, id)
+	running, err := c.running(ctx, id)
 	if err != nil {
 		return engine.QueueState{}, err
 	}
@@ -252,35 +257,26 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 	// What was removed by other ways than an ack the consumer learns of a moment later.
 	subjects, err := c.subjects(ctx, workOf(id))
 	running = min(running, len(subjects))
-	return engine.QueueState{Waiting: len(subjects) - running, Running: running, Lost: lost}, err
+	return engine.QueueState{Waiting: len(subjects) - running, Running: running}, err
 }
 
-// running counts the chunks that are claimed and not acknowledged, and tells if the queue was opened by this process and
-// is gone all the same.
-func (c *Carrier) running(ctx context.Context, id job.ID) (n int, lost bool, err error) {
+// running counts the chunks that are claimed and not acknowledged.
+func (c *Carrier) running(ctx context.Context, id job.ID) (n int, err error) {
 	if c.queue(id) == nil {
-		return 0, false, nil
+		return 0, nil
 	}
-	before := c.opened(id)
 	err = c.try(ctx, func(ctx context.Context, _ bool) error {
 		cons, err := c.work.Consumer(ctx, consumerName(id))
 		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			n, lost = 0, before != nil && c.opened(id) == before // or it was shut, or opened anew, meanwhile
+			n = 0 // shut, or opened anew, meanwhile
 			return nil
 		}
 		if err == nil {
-			n, lost = cons.CachedInfo().NumAckPending, false
+			n = cons.CachedInfo().NumAckPending
 		}
 		return err
 	})
-	return n, lost, err
-}
-
-// opened gives a job's queue if this process opened it, and has not shut it.
-func (c *Carrier) opened(id job.ID) *queue {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.queues[id]
+	return n, err
 }
 
 // Queued implements engine.Work.
