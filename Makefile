@@ -40,6 +40,7 @@ lint: ## go vet, staticcheck, gofumpt, go mod tidy -diff
 unit: ## unit, integration and dependency tests, with -race where goroutines share state
 	go test $(FRESH) $$(go list ./... | grep -vE '$(RACY)|/e2e(/|$$)')
 	CGO_ENABLED=1 go test -race $(FRESH) $$(go list ./... | grep -E '$(RACY)')
+	go test $(FRESH) -run FullDisk ./internal/engine # not for the race detector: disk_test.go says why
 
 e2e: ## whole-product scripts against the real binary
 	go test -count=1 ./e2e
