@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +17,7 @@ import (
 var (
 	ErrExists   = errors.New("record exists")
 	ErrConflict = errors.New("record was changed by another")
+	ErrLost     = errors.New("the records were lost and made again, empty")
 )
 
 // Entry is a stored record. Revisions grow with each write.
@@ -32,7 +34,7 @@ type KV interface {
 	Update(ctx context.Context, key string, v []byte, rev uint64) (now uint64, err error) // ErrConflict
 	Delete(ctx context.Context, key string) error                                         // no error when absent
 	// Watch calls f for each present record, then once with the zero Entry, then for each change, until ctx ends or f
-	// fails.
+	// fails, or with ErrLost when all records were lost.
 	Watch(ctx context.Context, f func(Entry) error) error
 }
 
@@ -53,8 +55,9 @@ type Book struct {
 	ready chan struct{}
 
 	mu         sync.RWMutex
-	changed    chan struct{} // closed and replaced with each record seen
-	seen       uint64        // the highest revision seen
+	changed    chan struct{}     // closed and replaced with each record seen
+	seen       uint64            // the highest revision seen
+	stored     map[string][]byte // the records as they are, by key
 	principals map[string]*principalEntry
 	roles      map[roleID]*roleEntry
 	regions    map[job.Region]regionEntry // those whose limits were set
@@ -79,7 +82,7 @@ func NewBook(o BookOptions) (*Book, error) {
 	}
 	b := &Book{
 		o: o, ready: make(chan struct{}), changed: make(chan struct{}),
-		principals: map[string]*principalEntry{}, roles: map[roleID]*roleEntry{}, regions: map[job.Region]regionEntry{},
+		stored: map[string][]byte{}, principals: map[string]*principalEntry{}, roles: map[roleID]*roleEntry{}, regions: map[job.Region]regionEntry{},
 	}
 	for _, p := range o.Principals {
 		if b.principals[p.AccessKey] != nil {
@@ -102,7 +105,7 @@ func NewBook(o BookOptions) (*Book, error) {
 // Ready is closed once all that was stored is known.
 func (b *Book) Ready() <-chan struct{} { return b.ready }
 
-// Run follows what is stored until ctx ends.
+// Run follows what is stored until ctx ends. What is lost is written again.
 func (b *Book) Run(ctx context.Context) error {
 	if b.o.KV == nil {
 		close(b.ready)
@@ -110,17 +113,36 @@ func (b *Book) Run(ctx context.Context) error {
 		return nil
 	}
 	seen := sync.OnceFunc(func() { close(b.ready) })
-	err := b.o.KV.Watch(ctx, func(e Entry) error {
-		if e.Key == "" {
-			seen()
-			return nil
+	var err error
+	for err == nil {
+		err = b.o.KV.Watch(ctx, func(e Entry) error {
+			if e.Key == "" {
+				seen()
+				return nil
+			}
+			return b.apply(e)
+		})
+		if errors.Is(err, ErrLost) {
+			err = b.restore(ctx)
 		}
-		return b.apply(e)
-	})
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
 	return fmt.Errorf("follow the stored principals, roles and limits: %w", err)
+}
+
+// restore writes what is known again. Several processes may do so at once: the first to write a record wins.
+func (b *Book) restore(ctx context.Context) error {
+	b.mu.RLock()
+	stored := maps.Clone(b.stored)
+	b.mu.RUnlock()
+	for key, v := range stored {
+		if _, err := b.o.KV.Create(ctx, key, v); err != nil && !errors.Is(err, ErrExists) {
+			return fmt.Errorf("write %s again, which was lost: %w", key, err)
+		}
+	}
+	return nil
 }
 
 func (b *Book) apply(e Entry) error {
@@ -134,6 +156,9 @@ func (b *Book) apply(e Entry) error {
 		err = b.applyRole(e)
 	case "region":
 		err = b.applyRegion(e)
+	}
+	if b.stored[e.Key] = e.Value; e.Deleted {
+		delete(b.stored, e.Key)
 	}
 	b.seen = max(b.seen, e.Rev)
 	close(b.changed)

@@ -54,6 +54,17 @@ func (m *memory) Delete(_ context.Context, key string) error {
 	return nil
 }
 
+// lostKey is the key of the change that says that all records were lost.
+const lostKey = "lost"
+
+func (m *memory) lose() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.entries = map[string]Entry{}
+	m.rev += 1000
+	m.changes <- Entry{Key: lostKey}
+}
+
 func (m *memory) Watch(ctx context.Context, f func(Entry) error) error {
 	m.mu.Lock()
 	for _, e := range m.entries {
@@ -71,6 +82,9 @@ func (m *memory) Watch(ctx context.Context, f func(Entry) error) error {
 	for {
 		select {
 		case e := <-m.changes:
+			if e.Key == lostKey {
+				return fmt.Errorf("watch: %w", ErrLost)
+			}
 			if err := f(e); err != nil {
 				return err
 			}
@@ -160,6 +174,36 @@ func TestPrincipalsAreMadeAndUnmade(t *testing.T) {
 	again := openBook(t, kv)
 	if list := again.Principals(owner); len(list) != 2 || !(list[0].Disabled || list[1].Disabled) {
 		t.Errorf("after a restart: %v", list)
+	}
+}
+
+func TestWhatIsLostIsWrittenAgain(t *testing.T) {
+	t.Parallel()
+	kv := newMemory()
+	m := NewAdmin(openBook(t, kv), nil)
+	root := job.Caller{Account: owner, Principal: "root"}
+	p, err := m.CreatePrincipal(t.Context(), root, "for ci", mustPolicy(t, allow("cos:DescribeJob", "*")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone := Role{Name: "gone", Sources: map[job.Region]Source{AnyRegion: {From: "lender"}}}
+	if _, err := m.CreateRole(t.Context(), root, gone); err != nil {
+		t.Fatal(err)
+	}
+	if err := m.DeleteRole(t.Context(), root, gone.Name); err != nil {
+		t.Fatal(err)
+	}
+	kv.lose()
+	// A write after the loss is seen once the loss has been mended.
+	if _, err := m.CreateRole(t.Context(), root, Role{Name: "late", Sources: map[job.Region]Source{AnyRegion: {From: "lender"}}}); err != nil {
+		t.Fatal(err)
+	}
+	again := openBook(t, kv)
+	if found, ok := again.Principal(p.AccessKey); !ok || found.SecretKey != p.SecretKey {
+		t.Error("the principal is gone, or its secret is another")
+	}
+	if _, err := again.Role(owner, job.Role{Account: owner.UIN, Name: gone.Name}); job.CodeOf(err) != job.AccessDenied {
+		t.Errorf("a deleted role is there again: %v", err)
 	}
 }
 

@@ -35,7 +35,11 @@ func (a accessRecords) Delete(ctx context.Context, key string) error {
 }
 
 func (a accessRecords) Watch(ctx context.Context, f func(access.Entry) error) error {
-	return a.records.Watch(ctx, engine.Access, func(r engine.Record) error {
+	err := a.records.Watch(ctx, engine.Access, func(r engine.Record) error {
 		return f(access.Entry{Key: r.Key, Value: r.Value, Rev: r.Rev, Deleted: r.Deleted})
 	})
+	if errors.Is(err, engine.ErrLost) {
+		err = fmt.Errorf("%w: %w", access.ErrLost, err)
+	}
+	return err
 }

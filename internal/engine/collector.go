@@ -132,6 +132,9 @@ func (c *collector) run(ctx context.Context) error {
 		}
 		return c.take(ctx, r)
 	})
+	if c.e.explained(ctx) {
+		c.keep()
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -373,7 +376,10 @@ func (c *collector) commitOnce(ctx context.Context) error {
 // store writes the checkpoint by compare-and-swap: one writer at a time gets through.
 func (c *collector) store(ctx context.Context, k checkpoint) error {
 	rev, err := c.e.o.Carrier.Update(ctx, Jobs, ckptKey(c.id), encode(k), c.rev)
-	if errors.Is(err, ErrConflict) {
+	if lost := c.e.losing.Load(); lost != nil && lost.Jobs > 0 {
+		rev, err = c.rev, nil // it is written again from memory
+	}
+	if errors.Is(err, ErrConflict) && c.e.o.Carrier.Losses(ctx) == c.e.losses {
 		return errLostLead
 	}
 	if err != nil {

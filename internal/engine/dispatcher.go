@@ -21,6 +21,8 @@ const (
 	dispatchPoll = 100 * time.Millisecond
 	sweepPause   = 50 * time.Millisecond
 	sweepLongest = 5 * time.Second
+	// idleLongest is how long chunks may wait while none runs before the queue is opened again, in case it is gone.
+	idleLongest = 10 * time.Second
 )
 
 // dispatcher cuts the manifest and queues its chunks, a few ahead of the workers, until every row is done.
@@ -31,8 +33,9 @@ type dispatcher struct {
 	// fence is the first chunk that cannot have travelled before this leader: the cursor is written only every
 	// cursorEvery chunks, so a former leader may have been up to two writes further.
 	fence int64
-	next  int64 // first chunk never queued by this leader
-	room  int   // chunks that may be queued before the queue is looked at again
+	next  int64     // first chunk never queued by this leader
+	room  int       // chunks that may be queued before the queue is looked at again
+	idle  time.Time // since when chunks wait and none runs; zero when not
 	// notices is what the job waits for, if anything.
 	notices atomic.Pointer[notice]
 }
@@ -185,7 +188,7 @@ func (d *dispatcher) pace(ctx context.Context, p *pass) error {
 			return nil
 		}
 		claims := d.l.e.claimsSoFar()
-		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+		st, err := d.state(ctx)
 		if err != nil {
 			if err := d.again(ctx, &t, "read queue state", err); err != nil {
 				return err
@@ -270,11 +273,30 @@ func (d *dispatcher) saveCursor(ctx context.Context) error {
 	return nil
 }
 
+// state looks at the queue. Among several nodes one that nobody claims from may be gone, for whoever has the right to can
+// delete it: there it does no harm to open it again.
+func (d *dispatcher) state(ctx context.Context) (QueueState, error) {
+	st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+	switch {
+	case err != nil:
+	case d.l.e.o.Alone || st.Waiting == 0 || st.Running > 0:
+		d.idle = time.Time{}
+	case d.idle.IsZero():
+		d.idle = time.Now()
+	case time.Since(d.idle) > idleLongest:
+		d.idle = time.Time{}
+		if err := d.l.e.o.Carrier.Open(ctx, d.l.id); err != nil {
+			return st, fmt.Errorf("open queue again: %w", err)
+		}
+	}
+	return st, err
+}
+
 // drained waits until no chunk of the job waits or runs.
 func (d *dispatcher) drained(ctx context.Context) error {
 	var t trouble
 	for {
-		st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
+		st, err := d.state(ctx)
 		if err == nil && st.Waiting+st.Running == 0 {
 			return nil
 		}

@@ -67,7 +67,16 @@ type Engine struct {
 	node   string // of this process, new with each start
 	ix     *index
 	ready  chan struct{}
+	served sync.Once     // closes ready
 	queued chan struct{} // a chunk was queued
+
+	working atomic.Pointer[worker] // of the present run
+	bound   sync.Once              // the stores tell it of room
+
+	begun  int                    // runs; more than one after a loss
+	losses Losses                 // the carrier's, as of the present run
+	losing atomic.Pointer[Losses] // what has ended the present run; nil while it goes on
+	kept   map[job.ID]keepsake    // what the leaders knew that a loss has ended; belongs to mu
 
 	heardAt atomic.Int64 // Unix time in ns of our last beat that was stored
 
@@ -121,7 +130,7 @@ func New(o Options) (*Engine, error) {
 	ix.deaf = o.NoLead
 	return &Engine{
 		o: o, log: o.Logger, node: node, ix: ix, ready: make(chan struct{}),
-		queued: make(chan struct{}, 1), claimed: make(chan struct{}),
+		queued: make(chan struct{}, 1), claimed: make(chan struct{}), kept: map[job.ID]keepsake{},
 	}, nil
 }
 
@@ -129,20 +138,40 @@ func New(o Options) (*Engine, error) {
 func (e *Engine) Ready() <-chan struct{} { return e.ready }
 
 // Run runs jobs until ctx ends: then no further row starts, calls in flight end within Drain and are handed in, and
-// Run returns nil. Any other error stops everything and is returned.
+// Run returns nil. Any other error stops everything and is returned. When the carrier has lost something as a whole, all
+// comes to rest likewise, and begins anew.
 func (e *Engine) Run(ctx context.Context) error {
+	e.losses = e.o.Carrier.Losses(ctx)
+	for {
+		e.begun++
+		err := e.run(ctx)
+		if ctx.Err() != nil && errors.Is(err, ErrLost) {
+			return nil
+		}
+		if !errors.Is(err, ErrLost) {
+			return err
+		}
+		if err := e.restore(ctx); err != nil {
+			return nil // ctx has ended
+		}
+	}
+}
+
+// run is Run until something is lost.
+func (e *Engine) run(ctx context.Context) error {
 	inner, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer stop()
 	g, gctx := errgroup.WithContext(inner)
+	g.Go(func() error { return e.awaitLoss(gctx) })
+	known := make(chan struct{}) // closed once all records were seen
 	var seen sync.WaitGroup
 	for _, b := range []Bucket{Jobs, Done, Live} {
 		seen.Add(1)
 		g.Go(func() error { return e.watch(gctx, b, sync.OnceFunc(seen.Done)) })
 	}
+	go func() { seen.Wait(); close(known) }()
 	g.Go(func() error {
 		defer stop() // the worker has drained: the rest may end
-		known := make(chan struct{})
-		go func() { seen.Wait(); close(known) }()
 		select {
 		case <-known:
 		case <-ctx.Done():
@@ -150,7 +179,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-gctx.Done():
 			return nil
 		}
-		close(e.ready)
+		e.served.Do(func() { close(e.ready) })
 		wctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(gctx, cancel)()
@@ -161,7 +190,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		return newWorker(e).run(wctx)
 	})
 	if !e.o.NoLead {
-		g.Go(func() error { return e.leadAll(gctx) })
+		g.Go(func() error { return e.leadAll(gctx, known) })
 		g.Go(func() error { return e.beat(gctx) })
 		g.Go(func() error { return e.housekeeping(gctx) })
 	}
@@ -170,13 +199,18 @@ func (e *Engine) Run(ctx context.Context) error {
 
 func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
 	defer seen()
+	e.ix.replay(b)
 	err := e.o.Carrier.Watch(ctx, b, func(r Record) error {
 		if r.Key == "" {
+			e.ix.replayed(b)
 			seen()
 			return nil
 		}
 		return e.ix.apply(b, r)
 	})
+	if errors.Is(err, ErrLost) {
+		<-ctx.Done() // awaitLoss ends the run
+	}
 	if ctx.Err() != nil {
 		return nil
 	}
@@ -188,9 +222,9 @@ func (e *Engine) watch(ctx context.Context, b Bucket, seen func()) error {
 
 // leadAll keeps a leader for each open job that this node leads or no live node does, and the admissions up to date.
 // Several nodes may try to take a job at once; the compare-and-swap of its state admits one.
-func (e *Engine) leadAll(ctx context.Context) error {
+func (e *Engine) leadAll(ctx context.Context, known <-chan struct{}) error {
 	select {
-	case <-e.ready:
+	case <-known:
 	case <-ctx.Done():
 		return nil
 	}

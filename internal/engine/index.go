@@ -28,7 +28,8 @@ type index struct {
 	uploads map[job.ID]map[int64]bool // rows with an unfinished copy by parts
 	since   time.Time                 // when this index began to watch: beats that ended before are not known
 	applied map[Bucket]uint64
-	changed chan struct{} // closed and replaced at every change
+	seen    map[Bucket]map[job.ID]bool // what was seen since a watch began, until it has shown all there is
+	changed chan struct{}              // closed and replaced at every change
 }
 
 // entry is an open job.
@@ -58,8 +59,50 @@ func newIndex(node string, alone bool) *index {
 	return &index{
 		node: node, alone: alone, open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{}, workers: map[string]beat{},
 		nodes: map[string]heard{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
-		applied: map[Bucket]uint64{}, changed: make(chan struct{}),
+		applied: map[Bucket]uint64{}, seen: map[Bucket]map[job.ID]bool{}, changed: make(chan struct{}),
 	}
+}
+
+// replay begins a watch. Of a further one nobody tells what is gone since the one before; jobs that are still there stay
+// known meanwhile.
+func (x *index) replay(b Bucket) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	switch b {
+	case Live:
+		clear(x.nodes)
+		clear(x.beats)
+		clear(x.workers)
+		x.ticks, x.since = 0, time.Now()
+	case Jobs:
+		clear(x.uploads)
+		x.hold = Hold{}
+	}
+	x.seen[b] = map[job.ID]bool{}
+}
+
+// replayed forgets what a watch has not shown.
+func (x *index) replayed(b Bucket) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	seen := x.seen[b]
+	delete(x.seen, b)
+	switch b {
+	case Jobs:
+		for id, e := range x.open {
+			if !seen[id] {
+				delete(x.open, id)
+				x.touch(e)
+			}
+		}
+	case Done:
+		for _, d := range x.done.all() {
+			if !seen[d.id] {
+				x.done.drop(d.id)
+			}
+		}
+	}
+	x.broadcast()
 }
 
 // apply takes one record of a watch.
@@ -68,6 +111,9 @@ func (x *index) apply(b Bucket, r Record) error {
 	defer x.mu.Unlock()
 	x.applied[b] = max(x.applied[b], r.Rev)
 	kind, id, _ := strings.Cut(r.Key, ".")
+	if seen := x.seen[b]; seen != nil && (kind == "job" || kind == "done") {
+		seen[job.ID(id)] = !r.Deleted
+	}
 	var err error
 	switch kind {
 	case "job":
@@ -365,6 +411,19 @@ func (x *index) alive(node string) bool {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.lives(node)
+}
+
+// openJobs lists the jobs that are not among the finished ones.
+func (x *index) openJobs() []entry {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var out []entry
+	for id, e := range x.open {
+		if x.done.get(id) == nil {
+			out = append(out, *e)
+		}
+	}
+	return out
 }
 
 // openOf counts an account's unfinished jobs.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -106,6 +107,12 @@ func (x *doneIndex) get(id job.ID) *doneEntry {
 	x.mu.RLock()
 	defer x.mu.RUnlock()
 	return x.byID[id]
+}
+
+func (x *doneIndex) all() []*doneEntry {
+	x.mu.RLock()
+	defer x.mu.RUnlock()
+	return slices.Collect(maps.Values(x.byID))
 }
 
 func (x *doneIndex) before(t time.Time) []job.ID {

@@ -33,9 +33,11 @@ type leader struct {
 	rev   uint64 // of st as stored; 0 = not stored yet
 	epoch uint64
 	first bool // this leader made the job Active for the first time: nothing has travelled before
+	anew  bool // a loss came before: what workers of other processes still hold is waited for before anything is queued
 
 	store    object.Store
 	plan     *manifest.Plan
+	ckpt     *checkpoint // as the last collector left it
 	coll     *collector
 	collStop context.CancelFunc
 	collDone chan error
@@ -52,8 +54,8 @@ func failure(code, format string, args ...any) error {
 
 // lead runs a job until it is final, ctx ends, or another leader took it.
 func (e *Engine) lead(ctx context.Context, id job.ID) {
-	l := &leader{e: e, id: id, log: e.log.With("job", string(id))}
-	defer l.stopCollector()
+	l := &leader{e: e, id: id, log: e.log.With("job", string(id)), anew: e.begun > 1}
+	defer l.leave()
 	pause := time.Second
 	var since time.Time
 	for ctx.Err() == nil {
@@ -61,7 +63,7 @@ func (e *Engine) lead(ctx context.Context, id job.ID) {
 		switch {
 		case err == nil:
 			pause, since = time.Second, time.Time{}
-		case errors.Is(err, errFinished), ctx.Err() != nil:
+		case errors.Is(err, errFinished), ctx.Err() != nil, e.explained(ctx):
 			return
 		case errors.Is(err, errLostLead), errors.Is(err, ErrConflict), errors.Is(err, ErrExists):
 			l.log.Info("another node leads this job")
@@ -301,6 +303,10 @@ func (l *leader) waiting(ctx context.Context) error {
 
 // active runs the job until it is done, fails, or shall stop.
 func (l *leader) active(ctx context.Context) error {
+	if l.anew { // what is in flight was queued before the loss
+		l.st.SystemPaused = true
+		return l.move(ctx, job.Pausing, system, lossReason)
+	}
 	if err := l.startCollector(ctx); err != nil {
 		return l.broken(ctx, err)
 	}
@@ -424,9 +430,13 @@ func (l *leader) pausing(ctx context.Context) error {
 	}
 	l.stopCollector()
 	actor, reason := system, "Jobs of higher priority are running."
-	if l.e.ix.held().Mode != "" {
+	switch {
+	case l.e.ix.held().Mode != "":
 		reason = holdReason
+	case l.anew:
+		reason = "Nothing of it is under way: it can go on."
 	}
+	l.anew = false
 	if l.rec.Pause != nil {
 		l.st.SystemPaused = false
 		actor, reason = l.rec.Pause.Actor, l.rec.Pause.Reason
@@ -553,5 +563,5 @@ func (l *leader) stopCollector() {
 	}
 	l.collStop()
 	<-l.collDone
-	l.coll = nil
+	l.ckpt, l.coll = &l.coll.ckpt, nil
 }

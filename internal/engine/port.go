@@ -15,6 +15,7 @@ var (
 	ErrConflict = errors.New("record was changed by another")
 	ErrQueued   = errors.New("chunk is queued already")
 	ErrFull     = errors.New("queue is full")
+	ErrLost     = errors.New("the records were lost and made again, empty")
 )
 
 // Bucket names one of a carrier's stores of records.
@@ -53,7 +54,7 @@ type Records interface {
 	// Watch calls f for every present record of the bucket, then once with the zero Record (all present ones were
 	// seen), then for changes, in order, until ctx ends or f returns an error. A change that a later one of the same key
 	// overtakes before it was given may be left out; each key's last change always comes. Expired Live records come as
-	// Deleted.
+	// Deleted. It ends with ErrLost once the bucket was lost as a whole.
 	Watch(ctx context.Context, b Bucket, f func(Record) error) error
 }
 
@@ -125,11 +126,31 @@ type Results interface {
 	PurgeResults(ctx context.Context, id job.ID, upTo uint64) error // all of the job with Seq ≤ upTo; 0 = all
 }
 
+// Losses counts how often each of a carrier's stores was lost as a whole, as when somebody deleted it.
+type Losses struct{ Jobs, Done, Access, Live, Work, Results int }
+
+// since tells which of the losses are new.
+func (l Losses) since(before Losses) Losses {
+	return Losses{
+		l.Jobs - before.Jobs, l.Done - before.Done, l.Access - before.Access, l.Live - before.Live, l.Work - before.Work, l.Results - before.Results,
+	}
+}
+
+// Guard tells what was lost as a whole, and makes it again, empty, with revisions and sequences above all earlier ones. Who
+// uses the carrier has to begin anew then.
+type Guard interface {
+	// Losses looks now, for some seconds at most, and counts all losses since the carrier was opened.
+	Losses(ctx context.Context) Losses
+	// AwaitLoss waits until the losses are not the known ones any more. An error is that of ctx, or that of a closed carrier.
+	AwaitLoss(ctx context.Context, known Losses) error
+}
+
 // Carrier carries what is in flight. It is not the truth: whatever it loses or doubles, jobs end right.
 // Safe for concurrent use.
 type Carrier interface {
 	Records
 	Work
 	Results
+	Guard
 	Close() error
 }

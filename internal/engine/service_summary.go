@@ -106,18 +106,26 @@ func withoutSamples(counts []job.CodeCount) []job.CodeCount {
 // shown is a finished job as listings show it: without the request's text. It is false when that is to be read from the
 // carrier.
 func (d *doneEntry) shown() (j job.Job, ok bool, err error) {
-	if d.summary == nil {
-		return job.Job{}, false, nil
-	}
-	text, err := summaries().out.DecodeAll(d.summary, nil)
-	if err != nil {
-		return job.Job{}, false, fmt.Errorf("unpack the record of job %s: %w", d.id, err)
-	}
-	var rec doneRecord
-	if err := json.Unmarshal(text, &rec); err != nil {
-		return job.Job{}, false, fmt.Errorf("decode the record of job %s: %w", d.id, err)
+	rec, ok, err := d.record()
+	if err != nil || !ok {
+		return job.Job{}, false, err
 	}
 	j, err = view(rec.Job, rec.State, nil)
 	j.Revision = revision(d.rev, 0)
 	return j, err == nil, err
+}
+
+// record is a finished job's record as kept in memory; false when it was too long for that.
+func (d *doneEntry) record() (rec doneRecord, ok bool, err error) {
+	if d.summary == nil {
+		return rec, false, nil
+	}
+	text, err := summaries().out.DecodeAll(d.summary, nil)
+	if err != nil {
+		return rec, false, fmt.Errorf("unpack the record of job %s: %w", d.id, err)
+	}
+	if err := json.Unmarshal(text, &rec); err != nil {
+		return rec, false, fmt.Errorf("decode the record of job %s: %w", d.id, err)
+	}
+	return rec, true, nil
 }

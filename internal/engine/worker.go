@@ -77,9 +77,10 @@ func newWorker(e *Engine) *worker {
 		jobs: map[job.ID]*jobContext{}, wake: make(chan struct{}, 1),
 	}
 	w.cond = sync.NewCond(&w.mu)
+	e.working.Store(w)
 	if b, ok := e.o.Stores.(Bounded); ok {
 		w.bounded = b
-		b.OnRoom(w.another)
+		e.bound.Do(func() { b.OnRoom(func() { e.working.Load().another() }) })
 	}
 	w.pulse = pulse{w: w, wake: make(chan struct{}, 1)}
 	return w

@@ -68,7 +68,8 @@ type Carrier struct {
 
 	denied atomic.Pointer[denial]
 
-	heal *healer // of a single node
+	heal  *healer // of a single node
+	guard *guard
 
 	closing sync.Once
 	closed  chan struct{}
@@ -89,7 +90,7 @@ func newCarrier(log *slog.Logger, ackWait time.Duration, replicas int) *Carrier 
 	}
 	return &Carrier{
 		log: log, ackWait: ackWait, markerTTL: markerTTL, replicas: replicas, records: make(map[engine.Bucket]jetstream.Stream),
-		queues: make(map[job.ID]*queue), closed: make(chan struct{}),
+		queues: make(map[job.ID]*queue), closed: make(chan struct{}), guard: newGuard(),
 	}
 }
 
@@ -160,6 +161,7 @@ func (c *Carrier) start(ctx context.Context, o Options) error {
 	if c.heal != nil {
 		c.healing(o)
 	}
+	c.guarding()
 	return nil
 }
 
@@ -239,6 +241,7 @@ func (c *Carrier) Close() error {
 	var err error
 	c.closing.Do(func() {
 		close(c.closed)
+		c.guard.ended.Wait()
 		if c.heal != nil && c.heal.stop != nil {
 			c.heal.stop()
 			<-c.heal.done

@@ -113,9 +113,14 @@ func (c *Carrier) dial(ctx context.Context, o DialOptions) error {
 			"The NATS server takes messages of %d bytes at most; set its max_payload to %d.", got, maxPayload)}
 	}
 	if o.Replicas == 0 {
-		return c.findStreams(ctx)
+		err = c.findStreams(ctx)
+	} else {
+		err = c.makeStreams(ctx, Options{MaxStore: o.MaxStore})
 	}
-	return c.makeStreams(ctx, Options{MaxStore: o.MaxStore})
+	if err == nil {
+		c.guarding()
+	}
+	return err
 }
 
 func (o *DialOptions) natsOptions() ([]nats.Option, error) {

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
+
+	"github.com/drover-batch/drover/internal/engine"
 )
 
 const (
@@ -34,8 +36,8 @@ type follower struct {
 	idle   time.Duration
 
 	// latest: only each subject's last message counts. A consumer made anew after a while gives all of them again, for a
-	// deletion's marker may be gone by then. replay is told of it, and up to where they were given; 0 when the stream was
-	// lost and made again.
+	// deletion's marker may be gone by then. replay is told of it, and up to where they were given; 0 when the end of the
+	// stream was lost. When all of it was, the reader ends with engine.ErrLost.
 	latest bool
 	replay func(last uint64)
 	take   func(m jetstream.Msg, seq uint64) error
@@ -44,8 +46,9 @@ type follower struct {
 	caughtUp func() error
 	asks     func() bool
 
-	last  uint64 // sequence of the last one given
-	ended error  // why it is over; nil for what a new consumer may cure
+	last    uint64    // sequence of the last one given
+	created time.Time // the stream was
+	ended   error     // why it is over; nil for what a new consumer may cure
 
 	delivered uint64        // by the present consumer
 	drained   bool          // the consumer has none behind the last one
@@ -119,8 +122,12 @@ func (r *follower) open(ctx context.Context) (jetstream.Consumer, error) {
 			if err != nil {
 				return err
 			}
-			r.target = info.State.LastSeq
-			if r.target < r.last { // the stream was lost and made again
+			if !r.created.IsZero() && !info.Created.Equal(r.created) {
+				r.ended = engine.ErrLost
+				return r.ended
+			}
+			r.target, r.created = info.State.LastSeq, info.Created
+			if r.target < r.last {
 				r.last, all = 0, true
 			}
 		}

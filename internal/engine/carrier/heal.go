@@ -3,15 +3,10 @@ package carrier
 import (
 	"context"
 	"errors"
-	"fmt"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/nats-io/nats.go/jetstream"
-
-	"github.com/drover-batch/drover/internal/job"
 )
 
 const (
@@ -80,54 +75,27 @@ func (c *Carrier) healed(ctx context.Context, o Options) error {
 	case <-c.heal.full: // said while it was full
 	default:
 	}
-	cfg := c.server.JetStreamConfig()
-	if cfg == nil {
-		return errNoRoom
-	}
-	cfg.StoreDir = filepath.Join(o.Dir, natsName)
-	err := c.server.ShutdownJetStream()
-	if err == nil {
-		err = c.server.EnableJetStream(cfg)
-	}
-	if err == nil {
-		err = c.remakeStreams(ctx) // what was in memory is gone
-	}
-	if err == nil {
-		err = c.reopenQueues(ctx)
-	}
+	err := c.reopen(ctx, o)
 	if err != nil && ctx.Err() == nil {
 		c.log.Error("carrier: open the store again", "err", err)
 	}
 	return err
 }
 
-// remakeStreams makes the streams that are missing; those that are there keep their settings.
-func (c *Carrier) remakeStreams(ctx context.Context) error {
-	for _, cfg := range c.streamConfigs(0) {
-		_, err := c.js.Stream(ctx, cfg.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			cfg.FirstSeq = uint64(time.Now().UnixMicro()) // above all that was ever told
-			_, err = c.js.CreateStream(ctx, cfg)
-		}
-		if err != nil {
-			return fmt.Errorf("stream %s: %w", cfg.Name, err)
-		}
+// reopen closes the store and opens it. What was in memory is lost by that, the queues among it, and made again.
+func (c *Carrier) reopen(ctx context.Context, o Options) error {
+	c.guard.looking.Lock() // a stream that is not open yet is not missing
+	defer c.guard.looking.Unlock()
+	cfg := c.server.JetStreamConfig()
+	if cfg == nil {
+		return errNoRoom
 	}
-	return nil
-}
-
-// reopenQueues makes the open queues' consumers anew, which were in memory.
-func (c *Carrier) reopenQueues(ctx context.Context) error {
-	c.mu.RLock()
-	open := make([]job.ID, 0, len(c.queues))
-	for id := range c.queues {
-		open = append(open, id)
+	cfg.StoreDir = filepath.Join(o.Dir, natsName)
+	if err := c.server.ShutdownJetStream(); err != nil {
+		return err
 	}
-	c.mu.RUnlock()
-	for _, id := range open {
-		if err := c.Open(ctx, id); err != nil {
-			return fmt.Errorf("after the disk was full: %w", err)
-		}
+	if err := c.server.EnableJetStream(cfg); err != nil {
+		return err
 	}
-	return nil
+	return c.lookAtAll(ctx)
 }

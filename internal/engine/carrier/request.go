@@ -52,6 +52,9 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 		if err == nil || !c.unanswered(err) {
 			return err
 		}
+		if isLost(err) {
+			c.guard.suspect()
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -111,17 +114,17 @@ func (c *Carrier) sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// unanswered reports whether a request may be made again because the answer to it was none. In a cluster a refusal for
-// want of a leader is none either.
+// unanswered reports whether a request may be made again because the answer to it was none. That there is no stream is
+// none, for it is made anew. In a cluster a refusal for want of a leader is none either.
 func (c *Carrier) unanswered(err error) bool {
-	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) {
+	if errors.Is(err, context.DeadlineExceeded) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrDisconnected) || isLost(err) {
 		return true
 	}
 	if !c.shared {
 		return false
 	}
 	for _, e := range []error{
-		errAgain, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting,
+		errAgain, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting,
 	} {
 		if errors.Is(err, e) {
 			return true

@@ -105,6 +105,7 @@ func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
 			return fmt.Errorf("make stream %s: %w", cfg.Name, err)
 		}
 	}
+	c.guard.maker, c.guard.maxStore = true, maxStore
 	return nil
 }
 
@@ -164,6 +165,7 @@ func (c *Carrier) use(s jetstream.Stream) error {
 	if c.shared && cfg.AllowDirect {
 		return fmt.Errorf("stream %s allows direct reads, which may be answered with what is out of date; it was not made by drover", cfg.Name)
 	}
+	c.guard.created[cfg.Name] = s.CachedInfo().Created
 	switch cfg.Name {
 	case streamWork:
 		c.work = s
