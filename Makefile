@@ -11,6 +11,8 @@ TOOL  := go tool -modfile=tools/go.mod
 RACY  := /internal/(engine|access|object/httpwire|object/window|localstore)(/|$$)
 # In CI every test runs anew; elsewhere results of unchanged packages come from the cache.
 FRESH := $(if $(filter true,$(CI)),-count=1,)
+# A package takes minutes; on a machine that is busy with other things too, more than the ten that go allows.
+LONG  := -timeout 30m
 FUZZTIME ?= 10s
 SEEDS    ?= 200
 AXES     ?=
@@ -38,12 +40,12 @@ lint: ## go vet, staticcheck, gofumpt, go mod tidy -diff
 	tools/lint.sh
 
 unit: ## unit, integration and dependency tests, with -race where goroutines share state
-	go test $(FRESH) $$(go list ./... | grep -vE '$(RACY)|/e2e(/|$$)')
-	CGO_ENABLED=1 go test -race $(FRESH) $$(go list ./... | grep -E '$(RACY)')
+	go test $(FRESH) $(LONG) $$(go list ./... | grep -vE '$(RACY)|/e2e(/|$$)')
+	CGO_ENABLED=1 go test -race $(FRESH) $(LONG) $$(go list ./... | grep -E '$(RACY)')
 	go test $(FRESH) -run FullDisk ./internal/engine # not for the race detector: disk_test.go says why
 
 e2e: ## whole-product scripts against the real binary
-	go test -count=1 ./e2e
+	go test -count=1 $(LONG) ./e2e
 
 soak: ## the long run: memory with 100,000 rows on the embedded store, and with 50,000,000 on one in memory (10 minutes)
 	go test -count=1 -timeout 30m -tags soak -run 'TestWholeProcess|TestMemory' -v ./e2e
