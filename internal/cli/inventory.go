@@ -65,6 +65,6 @@ func (c *inventoryCreateCmd) Run(ctx context.Context, sh *shell) error {
 		}{at, made.ETag, made.Rows, made.Files})
 	}
 	sh.printf("%s\n", at)
-	sh.note("%s rows in %d files", count(made.Rows), made.Files)
+	sh.note("%s in %s", plural(made.Rows, "row"), plural(int64(made.Files), "file"))
 	return nil
 }

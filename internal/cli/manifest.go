@@ -102,7 +102,7 @@ func (c *manifestCountCmd) Run(ctx context.Context, sh *shell) error {
 		sh.printf("%d\n", n.Rows)
 		return nil
 	}
-	sh.printf("%s rows in %d files of %s bytes\n", count(n.Rows), n.Files, count(n.Bytes))
+	sh.printf("%s in %s of %s\n", plural(n.Rows, "row"), plural(int64(n.Files), "file"), plural(n.Bytes, "byte"))
 	for _, b := range n.Buckets {
 		sh.printf("  of bucket %s\n", sh.foreign(b))
 	}

@@ -74,7 +74,7 @@ func (c *manifestLintCmd) show(sh *shell, l *manifest.Linted) error {
 			sh.printf("  also %s\n", more)
 		}
 	}
-	sh.printf("%s rows in %s that a job can work on, %s of findings\n", count(l.Rows), plural(int64(l.Files), "file"),
+	sh.printf("%s in %s that a job can work on, %s of finding\n", plural(l.Rows, "row"), plural(int64(l.Files), "file"),
 		plural(int64(len(l.Findings)), "kind"))
 	return nil
 }
