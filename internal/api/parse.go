@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -39,4 +40,21 @@ func ParseRole(field, arn string) (job.Role, error) {
 		}
 	}
 	return job.Role{}, job.FieldErrorf(field, "%.64q is not a role; write it like qcs::cam::uin/100000000001:roleName/COSBatch_QcsRole.", arn)
+}
+
+// ParsePriority reads a job's priority. Its error is InvalidArgument with the given field.
+func ParsePriority(field, s string) (job.Priority, error) {
+	p, err := strconv.ParseUint(s, 10, 31)
+	if err != nil {
+		return 0, job.FieldErrorf(field, "%s is not a priority; give a whole number from 0 to 2147483647.", job.Quote(s))
+	}
+	return job.Priority(p), nil
+}
+
+// Unquote takes the quotes off an ETag, which clients send with and without.
+func Unquote(etag string) string {
+	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
+		return etag[1 : len(etag)-1]
+	}
+	return etag
 }

@@ -179,16 +179,3 @@ func TestListFiltersAndPages(t *testing.T) {
 		}
 	}
 }
-
-func TestCutKeepsCharactersWhole(t *testing.T) {
-	t.Parallel()
-	for _, tc := range []struct {
-		s    string
-		n    int
-		want string
-	}{{"abc", 3, "abc"}, {"abcd", 3, "abc"}, {"aé", 2, "a"}, {"é", 1, ""}, {"日本", 5, "日"}} {
-		if got := cut(tc.s, tc.n); got != tc.want {
-			t.Errorf("cut(%q, %d) = %q, want %q", tc.s, tc.n, got, tc.want)
-		}
-	}
-}

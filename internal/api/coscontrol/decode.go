@@ -142,7 +142,7 @@ func decode(body []byte, appID string) (job.Spec, error) {
 		Operation:            d.operation(f["Operation"]),
 		Report:               d.report(f["Report"]),
 	}
-	priority, err := parsePriority("Priority", f["Priority"].Value())
+	priority, err := api.ParsePriority("Priority", f["Priority"].Value())
 	d.fail(err)
 	s.Priority = priority
 	s.Role, err = api.ParseRole("RoleArn", f["RoleArn"].Value())
@@ -152,14 +152,6 @@ func decode(body []byte, appID string) (job.Spec, error) {
 	}
 	s.Request, err = keep(f["Manifest"], f["Operation"], f["Report"], f["RoleArn"])
 	return s, err
-}
-
-func parsePriority(field, s string) (job.Priority, error) {
-	p, err := strconv.ParseUint(s, 10, 31)
-	if err != nil {
-		return 0, job.FieldErrorf(field, "%.64q is not a priority; give a whole number from 0 to 2147483647.", s)
-	}
-	return job.Priority(p), nil
 }
 
 func (d *decoder) manifest(n *xmltree.Node) job.Manifest {
@@ -190,17 +182,9 @@ func (d *decoder) manifest(n *xmltree.Node) job.Manifest {
 		Bucket:  arn.bucket,
 		Key:     arn.key,
 		Version: job.Version(l["ObjectVersionId"].Value()),
-		ETag:    unquote(l["ETag"].Value()),
+		ETag:    api.Unquote(l["ETag"].Value()),
 	}
 	return m
-}
-
-// unquote takes the quotes off an ETag, which clients send with and without.
-func unquote(etag string) string {
-	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
-		return etag[1 : len(etag)-1]
-	}
-	return etag
 }
 
 // maxReportPrefix is COS's (Tencent Cloud 436/33781), in bytes; S3's is twice as long.

@@ -1,14 +1,11 @@
 package coscontrol
 
 import (
-	"bytes"
 	"encoding/xml"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -123,15 +120,15 @@ func describe(j job.Job) describeJobResult {
 		Report:               inner{e.Report},
 		RoleArn:              inner{e.RoleArn},
 		Status:               j.Status,
-		StatusUpdateReason:   cut(j.StatusReason, maxStatusReason),
-		SuspendedCause:       cut(j.SuspendedCause, maxSuspendedCause),
+		StatusUpdateReason:   api.CutText(j.StatusReason, maxStatusReason),
+		SuspendedCause:       api.CutText(j.SuspendedCause, maxSuspendedCause),
 		SuspendedDate:        timeText(j.Suspended),
 		TerminationDate:      timeText(j.Terminated),
 	}
 	if len(j.Failures) > 0 {
 		d.FailureReasons = new(failureReasons)
 		for _, f := range j.Failures {
-			d.FailureReasons.JobFailure = append(d.FailureReasons.JobFailure, jobFailure{cut(f.Code, maxFailureCode), cut(f.Reason, maxFailureReason)})
+			d.FailureReasons.JobFailure = append(d.FailureReasons.JobFailure, jobFailure{api.CutText(f.Code, maxFailureCode), api.CutText(f.Reason, maxFailureReason)})
 		}
 	}
 	return describeJobResult{Job: d}
@@ -169,27 +166,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05Z")
 }
 
-// cut shortens a text to n bytes at the edge of a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return strings.ToValidUTF8(s[:n], "")
-}
-
 // writeXML writes an answer, with the prolog that COS's own have.
 func writeXML(w http.ResponseWriter, status int, v any) error {
-	var b bytes.Buffer
-	b.WriteString("<?xml version='1.0' encoding='utf-8' ?>\n")
-	if err := xml.NewEncoder(&b).Encode(v); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/xml")
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client has gone: nobody is left to be told
-	return nil
+	return api.WriteXML(w, status, "<?xml version='1.0' encoding='utf-8' ?>\n", v)
 }

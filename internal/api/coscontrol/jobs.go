@@ -124,7 +124,7 @@ func (s *server) updateJobPriority(w http.ResponseWriter, c call) error {
 	if !q.Has("priority") {
 		return job.Errorf(job.InvalidRequest, "The request gives no priority: send it in the query, like ?priority=10.")
 	}
-	p, err := parsePriority("priority", strings.TrimSpace(q.Get("priority")))
+	p, err := api.ParsePriority("priority", strings.TrimSpace(q.Get("priority")))
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (s *server) updateJobStatus(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeXML(w, http.StatusOK, updateJobStatusResult{JobID: string(j.ID), Status: j.Status, StatusUpdateReason: cut(j.StatusReason, maxStatusReason)})
+	return writeXML(w, http.StatusOK, updateJobStatusResult{JobID: string(j.ID), Status: j.Status, StatusUpdateReason: api.CutText(j.StatusReason, maxStatusReason)})
 }
 
 func (s *server) deleteJob(w http.ResponseWriter, c call) error {

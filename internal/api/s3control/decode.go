@@ -1,8 +1,6 @@
 package s3control
 
 import (
-	"strconv"
-
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/xmltree"
 	"github.com/drover-batch/drover/internal/job"
@@ -66,7 +64,7 @@ func decode(body []byte) (job.Spec, error) {
 	if s.Token == "" {
 		d.fail(job.FieldErrorf("ClientRequestToken", "is missing or empty; give 1–%d bytes that no earlier request had, for example a UUID.", job.MaxToken))
 	}
-	s.Priority, err = parsePriority("Priority", f["Priority"].Value())
+	s.Priority, err = api.ParsePriority("Priority", f["Priority"].Value())
 	d.fail(err)
 	s.Role, err = parseRole(f["RoleArn"].Value())
 	d.fail(err)
@@ -89,14 +87,6 @@ func decodeTagging(body []byte) ([]job.Tag, error) {
 		d.fail(malformed("Tags", "is missing; to take all tags away delete them."))
 	}
 	return d.tags(f["Tags"], "Tags"), d.err
-}
-
-func parsePriority(field, s string) (job.Priority, error) {
-	p, err := strconv.ParseUint(s, 10, 31)
-	if err != nil {
-		return 0, job.FieldErrorf(field, "%s is not a priority; give a whole number from 0 to 2147483647.", job.Quote(s))
-	}
-	return job.Priority(p), nil
 }
 
 // parseRole takes a role in COS's spelling too: it is the same role.
@@ -142,17 +132,9 @@ func (d *decoder) manifest(n *xmltree.Node) job.Manifest {
 	m.Location = job.Location{
 		Bucket: arn.bucket, Key: arn.key,
 		Version: job.Version(l["ObjectVersionId"].Value()),
-		ETag:    unquote(l["ETag"].Value()),
+		ETag:    api.Unquote(l["ETag"].Value()),
 	}
 	return m
-}
-
-// unquote takes the quotes off an ETag, which clients send with and without.
-func unquote(etag string) string {
-	if len(etag) >= 2 && etag[0] == '"' && etag[len(etag)-1] == '"' {
-		return etag[1 : len(etag)-1]
-	}
-	return etag
 }
 
 func (d *decoder) report(n *xmltree.Node) job.Report {

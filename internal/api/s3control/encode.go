@@ -1,14 +1,11 @@
 package s3control
 
 import (
-	"bytes"
 	"encoding/xml"
 	"net/http"
-	"strconv"
-	"strings"
 	"time"
-	"unicode/utf8"
 
+	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -127,13 +124,13 @@ func describe(j job.Job) describeJobResult {
 		Operation:            inner{e.Operation},
 		Priority:             j.Priority,
 		ProgressSummary:      progress(j.Progress),
-		StatusUpdateReason:   cut(j.StatusReason, maxStatusReason),
+		StatusUpdateReason:   api.CutText(j.StatusReason, maxStatusReason),
 		Report:               inner{e.Report},
 		CreationTime:         timeText(j.Created),
 		TerminationDate:      timeText(j.Terminated),
 		RoleArn:              inner{e.RoleArn},
 		SuspendedDate:        timeText(j.Suspended),
-		SuspendedCause:       cut(j.SuspendedCause, maxSuspendedCause),
+		SuspendedCause:       api.CutText(j.SuspendedCause, maxSuspendedCause),
 	}
 	if j.Spec.Generator != nil {
 		d.ManifestGenerator = &inner{e.Generator}
@@ -146,7 +143,7 @@ func describe(j job.Job) describeJobResult {
 	if len(j.Failures) > 0 {
 		d.FailureReasons = new(failureReasons)
 		for _, f := range j.Failures {
-			d.FailureReasons.Member = append(d.FailureReasons.Member, jobFailure{cut(f.Code, maxFailureCode), cut(f.Reason, maxFailureReason)})
+			d.FailureReasons.Member = append(d.FailureReasons.Member, jobFailure{api.CutText(f.Code, maxFailureCode), api.CutText(f.Reason, maxFailureReason)})
 		}
 	}
 	return describeJobResult{Job: d}
@@ -184,27 +181,7 @@ func timeText(t time.Time) string {
 	return t.UTC().Format("2006-01-02T15:04:05.000Z")
 }
 
-// cut shortens a text to n bytes at the edge of a character.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return strings.ToValidUTF8(s[:n], "")
-}
-
 // writeXML writes an answer.
 func writeXML(w http.ResponseWriter, status int, v any) error {
-	var b bytes.Buffer
-	b.WriteString(xml.Header)
-	if err := xml.NewEncoder(&b).Encode(v); err != nil {
-		return err
-	}
-	w.Header().Set("Content-Type", "application/xml")
-	w.Header().Set("Content-Length", strconv.Itoa(b.Len()))
-	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client has gone: nobody is left to be told
-	return nil
+	return api.WriteXML(w, status, xml.Header, v)
 }

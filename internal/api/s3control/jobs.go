@@ -146,7 +146,7 @@ func (s *server) updateJobPriority(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	p, err := parsePriority("priority", text)
+	p, err := api.ParsePriority("priority", text)
 	if err != nil {
 		return err
 	}
@@ -186,7 +186,7 @@ func (s *server) updateJobStatus(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	return writeXML(w, http.StatusOK, updateJobStatusResult{JobID: string(j.ID), Status: j.Status, StatusUpdateReason: cut(j.StatusReason, maxStatusReason)})
+	return writeXML(w, http.StatusOK, updateJobStatusResult{JobID: string(j.ID), Status: j.Status, StatusUpdateReason: api.CutText(j.StatusReason, maxStatusReason)})
 }
 
 func (s *server) getJobTagging(w http.ResponseWriter, c call) error {
