@@ -8,18 +8,25 @@ import (
 
 // manifestFlags name a manifest.
 type manifestFlags struct {
-	Manifest       string   `required:"" placeholder:"FILE|s3://BUCKET/KEY" help:"The list of objects: a CSV, or an inventory report's manifest.json."`
+	Manifest string `required:"" placeholder:"FILE|s3://BUCKET/KEY" help:"The list of objects: a CSV, or an inventory report's manifest.json."`
+	manifestForm
+}
+
+func (f *manifestFlags) manifest() (job.Manifest, error) { return f.manifestForm.manifest(f.Manifest) }
+
+// manifestForm says how to read a manifest.
+type manifestForm struct {
 	ManifestFormat string   `default:"auto" enum:"auto,csv,inventory" placeholder:"FORMAT" help:"csv, inventory, or auto: inventory where the name ends in manifest.json."`
 	Fields         []string `placeholder:"FIELD" help:"Columns of a CSV in order, with commas between: Bucket, Key, VersionId, Ignore. Default: Bucket,Key."`
 }
 
-func (f *manifestFlags) manifest() (job.Manifest, error) {
-	at, err := parsePlace("--manifest", f.Manifest)
+func (f *manifestForm) manifest(name string) (job.Manifest, error) {
+	at, err := parsePlace("--manifest", name)
 	if err != nil {
 		return job.Manifest{}, err
 	}
 	m := job.Manifest{Format: job.FormatCSV, Location: job.Location{Bucket: at.bucket, Key: job.Key(at.key), Path: at.path}}
-	if f.ManifestFormat == "inventory" || f.ManifestFormat == "auto" && strings.HasSuffix(f.Manifest, "manifest.json") {
+	if f.ManifestFormat == "inventory" || f.ManifestFormat == "auto" && strings.HasSuffix(name, "manifest.json") {
 		m.Format = job.FormatInventory
 	}
 	for _, name := range f.Fields {

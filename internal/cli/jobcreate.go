@@ -62,6 +62,9 @@ func (f *createFlags) Help() string {
 	return `The job's id is printed. With --confirm, which is the default, the job waits as Suspended until drover job confirm; with
 --start it runs at once.
 
+The objects are those of a manifest, or, with --from-bucket, of a bucket that the server lists: a job needs one of the two. The list is
+kept, so that it can be read before the job is confirmed, and drover job show names it.
+
 A job is bound to the manifest as it is now by its ETag. Without --manifest-etag it is asked from the store, with the store flags
 and credentials below. ` + credentialsHelp
 }
@@ -69,11 +72,13 @@ and credentials below. ` + credentialsHelp
 // createFlags are the flags of a job of a server.
 type createFlags struct {
 	serverFlags
-	manifestFlags `group:"The manifest:"`
-	ManifestETag  string `name:"manifest-etag" placeholder:"ETAG" help:"ETag of the manifest object. Default: asked from the store."`
-	reportFlags   `group:"The report:"`
-	storeFlags    `group:"The store:"`
-	limitFlags    `embed:"" prefix:"limit-" group:"The limits:"`
+	Manifest     string `xor:"list" group:"The manifest:" placeholder:"s3://BUCKET/KEY" help:"The list of objects: a CSV, or an inventory report's manifest.json."`
+	manifestForm `group:"The manifest:"`
+	ManifestETag string         `name:"manifest-etag" placeholder:"ETAG" help:"ETag of the manifest object. Default: asked from the store."`
+	From         generatorFlags `embed:"" prefix:"from-" group:"The objects, without a manifest:"`
+	reportFlags  `group:"The report:"`
+	storeFlags   `group:"The store:"`
+	limitFlags   `embed:"" prefix:"limit-" group:"The limits:"`
 	output
 	Priority    string `default:"1" placeholder:"N" help:"Priority, 0-2147483647; a larger value runs first."`
 	Description string `placeholder:"TEXT" help:"Description, at most 256 bytes."`
@@ -100,8 +105,10 @@ func (f *createFlags) create(ctx context.Context, sh *shell, operationOf func() 
 	if spec.Role, err = f.role(sh, r); err != nil {
 		return err
 	}
-	if err := f.pinManifest(ctx, sh, &spec.Manifest.Location); err != nil {
-		return err
+	if spec.Generator == nil {
+		if err := f.pinManifest(ctx, sh, &spec.Manifest.Location); err != nil {
+			return err
+		}
 	}
 	j, err := r.CreateJob(ctx, rest.FromSpec(spec))
 	if err != nil {
@@ -140,18 +147,40 @@ func (f *createFlags) spec(op operation.Operation) (job.Spec, error) {
 	if spec.Priority, err = job.ParsePriority(f.Priority); err != nil {
 		return spec, &problem{code: exitUsage, err: err}
 	}
-	if spec.Manifest, err = f.manifest(); err != nil {
+	if spec.Generator, err = f.From.generator(); err != nil {
 		return spec, err
 	}
-	if spec.Manifest.Location.Path != "" {
-		return spec, usagef("store it first, or use drover run", "--manifest: %s is a local file: a server's job reads its manifest from a bucket", f.Manifest)
+	if spec.Generator == nil {
+		if spec.Manifest, err = f.givenManifest(); err != nil {
+			return spec, err
+		}
 	}
-	spec.Manifest.Location.ETag = f.ManifestETag
 	if spec.Limits, err = f.limits(jobLimits); err != nil {
 		return spec, err
 	}
-	spec.Report, err = f.report(false)
-	return spec, err
+	if spec.Report, err = f.report(false); err != nil {
+		return spec, err
+	}
+	if spec.Generator != nil && spec.Kept().Bucket == "" {
+		return spec, usagef("give --report s3://BUCKET/PREFIX, or --from-list", "the list of --from-bucket has no place where it can be kept")
+	}
+	return spec, nil
+}
+
+// givenManifest is the manifest that the flags name; its ETag may be missing.
+func (f *createFlags) givenManifest() (job.Manifest, error) {
+	if f.Manifest == "" {
+		return job.Manifest{}, usagef("give --manifest s3://BUCKET/KEY, or --from-bucket BUCKET for all that is in a bucket", "no list of objects is named")
+	}
+	m, err := f.manifest(f.Manifest)
+	if err != nil {
+		return m, err
+	}
+	if m.Location.Path != "" {
+		return m, usagef("store it first, or use drover run", "--manifest: %s is a local file: a server's job reads its manifest from a bucket", f.Manifest)
+	}
+	m.Location.ETag = f.ManifestETag
+	return m, nil
 }
 
 func (f *createFlags) role(sh *shell, r *remote) (job.Role, error) {

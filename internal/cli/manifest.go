@@ -28,7 +28,7 @@ type manifestArg struct {
 
 // open gives the manifest and what opens its files. A stored manifest is pinned as it is now.
 func (a *manifestArg) open(ctx context.Context, sh *shell) (job.Manifest, manifest.Opener, error) {
-	flags := manifestFlags{Manifest: a.File, ManifestFormat: a.Format, Fields: a.Fields}
+	flags := manifestFlags{Manifest: a.File, manifestForm: manifestForm{ManifestFormat: a.Format, Fields: a.Fields}}
 	m, err := flags.manifest()
 	if err != nil || m.Location.Path != "" {
 		return m, manifest.Local{}, err

@@ -89,7 +89,14 @@ func (s *shell) details(j client.Job) {
 	if spec.Description != "" {
 		s.printf("  about      %s\n", s.foreign(spec.Description))
 	}
-	s.printf("  manifest   %s (%s)\n", s.foreign("s3://"+spec.Manifest.Bucket+"/"+spec.Manifest.Key), spec.Manifest.Format)
+	m := &spec.Manifest
+	if g := spec.Generator; g != nil {
+		s.printf("  objects    %s\n", s.foreign("those of bucket "+g.SourceBucket+filterText(g.Filter)))
+		m = j.GeneratedManifest
+	}
+	if m != nil {
+		s.printf("  manifest   %s (%s)\n", s.foreign("s3://"+m.Bucket+"/"+m.Key), m.Format)
+	}
 	s.printf("  priority   %d\n", j.Priority)
 	if j.Limits != nil {
 		s.printf("  limits     %s\n", s.foreign(limitsText(j.Limits)))

@@ -21,7 +21,7 @@ const given = "\n"
 
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
-	if len(s.Tags) > 0 || s.Generator != nil || len(s.Limits.Hours) > 0 || s.Limits.Bytes > 0 {
+	if len(s.Tags) > 0 || len(s.Limits.Hours) > 0 || s.Limits.Bytes > 0 {
 		return "", errNoCommand
 	}
 	var args []string
@@ -35,18 +35,11 @@ func command(s job.Spec) (string, error) {
 			args = append(args, "--"+name+" "+quoteArg(value))
 		}
 	}
-	flag("manifest", "s3://"+string(s.Manifest.Location.Bucket)+"/"+string(s.Manifest.Location.Key))
-	if s.Manifest.Format == job.FormatInventory {
-		flag("manifest-format", "inventory")
+	if s.Generator != nil {
+		generatorFlags(s.Generator, flag)
 	} else {
-		flag("manifest-format", "csv")
-		fields := make([]string, len(s.Manifest.Fields))
-		for i, f := range s.Manifest.Fields {
-			fields[i] = string(f)
-		}
-		flag("fields", strings.Join(fields, ","))
+		manifestFlags(s.Manifest, flag)
 	}
-	flag("manifest-etag", s.Manifest.Location.ETag)
 	name, err := operationFlags(s.Operation, flag)
 	if err != nil {
 		return "", err
@@ -108,6 +101,53 @@ func operationFlags(op job.Operation, flag func(name, value string)) (string, er
 		return "tag", nil
 	}
 	return "", errNoCommand
+}
+
+func manifestFlags(m job.Manifest, flag func(name, value string)) {
+	flag("manifest", "s3://"+string(m.Location.Bucket)+"/"+string(m.Location.Key))
+	if m.Format == job.FormatInventory {
+		flag("manifest-format", "inventory")
+	} else {
+		flag("manifest-format", "csv")
+		fields := make([]string, len(m.Fields))
+		for i, f := range m.Fields {
+			fields[i] = string(f)
+		}
+		flag("fields", strings.Join(fields, ","))
+	}
+	flag("manifest-etag", m.Location.ETag)
+}
+
+func generatorFlags(g *job.Generator, flag func(name, value string)) {
+	flag("from-bucket", string(g.Source))
+	f := g.Filter
+	for _, texts := range []struct {
+		name string
+		of   []string
+	}{{"from-prefix", f.Prefixes}, {"from-suffix", f.Suffixes}, {"from-substring", f.Substrings}, {"from-class", f.Classes}} {
+		for _, t := range texts.of {
+			flag(texts.name, t)
+		}
+	}
+	for _, at := range []struct {
+		name string
+		at   time.Time
+	}{{"from-created-after", f.CreatedAfter}, {"from-created-before", f.CreatedBefore}} {
+		if !at.at.IsZero() {
+			flag(at.name, at.at.UTC().Format(time.RFC3339))
+		}
+	}
+	for _, size := range []struct {
+		name string
+		of   *int64
+	}{{"from-larger-than", f.LargerThan}, {"from-smaller-than", f.SmallerThan}} {
+		if size.of != nil {
+			flag(size.name, decimalInt(*size.of))
+		}
+	}
+	if g.Output.Bucket != "" {
+		flag("from-list", "s3://"+string(g.Output.Bucket)+"/"+g.Output.Prefix)
+	}
 }
 
 func mode(d operation.Directive) string {

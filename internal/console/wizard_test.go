@@ -406,6 +406,29 @@ func TestCommands(t *testing.T) {
 	}
 }
 
+func TestCommandLineOfAGeneratedList(t *testing.T) {
+	t.Parallel()
+	size := int64(64)
+	got, err := command(spec(func(s *job.Spec) {
+		s.Manifest = job.Manifest{}
+		s.Generator = &job.Generator{Source: "src", Output: job.Place{Bucket: "lists", Prefix: "p"}, Filter: job.ObjectFilter{
+			Prefixes: []string{"a/", "b c"}, LargerThan: &size, CreatedBefore: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Classes: []string{"ARCHIVE"},
+		}}
+	}))
+	want := []string{
+		"--from-bucket src", "--from-prefix a/", "--from-prefix 'b c'", "--from-class ARCHIVE", "--from-created-before 2026-01-31T00:00:00Z",
+		"--from-larger-than 64", "--from-list s3://lists/p",
+	}
+	for _, w := range want {
+		if err != nil || !strings.Contains(got, w) {
+			t.Errorf("%q, %v; want %q in it", got, err, w)
+		}
+	}
+	if strings.Contains(got, "--manifest") {
+		t.Errorf("%q names a manifest", got)
+	}
+}
+
 // FuzzForm posts whatever: a page comes back, and no job is made of what Validate refuses.
 func FuzzForm(f *testing.F) {
 	f.Add("operation", "copy", "column", "Key", "priority", "9")
