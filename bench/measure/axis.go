@@ -133,7 +133,7 @@ var axes = []axis{
 func latencies(connections ...int) []setting {
 	var cs []setting
 	for _, c := range connections {
-		n := c * 200 // six seconds, were all of them busy all the time
+		n := c * 600 // eighteen seconds, were all of them busy all the time: finding the window out takes a quarter of one
 		cs = append(cs, setting{name: fmt.Sprintf("%d connections", c), latency: 30 * time.Millisecond, clients: []turn{
 			{client: "drover", objects: n, connections: c},
 			{client: "s5cmd run", objects: min(n, few), connections: c},

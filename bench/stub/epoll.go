@@ -75,7 +75,7 @@ func (l *loop) watch(fd int) error {
 func (l *loop) run() error {
 	events := make([]syscall.EpollEvent, 256)
 	for {
-		n, err := syscall.EpollWait(l.ep, events, l.timeout())
+		n, err := l.wait(events)
 		if err != nil && !errors.Is(err, syscall.EINTR) {
 			return err
 		}
@@ -91,12 +91,22 @@ func (l *loop) run() error {
 	}
 }
 
-// timeout is until the next answer is due, in milliseconds.
-func (l *loop) timeout() int {
-	if l.head == len(l.later) {
-		return 1000
+// epollPwait2 is the number of epoll_pwait2 on all of Linux's architectures. Its timeout is exact: epoll_wait rounds to a
+// millisecond, which every answer would be late by at a latency of 30.
+const epollPwait2 = 441
+
+// wait waits for what comes, and no longer than until the next answer is due.
+func (l *loop) wait(events []syscall.EpollEvent) (int, error) {
+	d := time.Second
+	if l.head < len(l.later) {
+		d = max(0, time.Until(l.later[l.head].due))
 	}
-	return max(0, int((time.Until(l.later[l.head].due)+time.Millisecond-1)/time.Millisecond))
+	ts := syscall.NsecToTimespec(d.Nanoseconds())
+	n, _, e := syscall.Syscall6(epollPwait2, uintptr(l.ep), uintptr(unsafe.Pointer(&events[0])), uintptr(len(events)), uintptr(unsafe.Pointer(&ts)), 0, 0)
+	if e != 0 {
+		return 0, e
+	}
+	return int(n), nil
 }
 
 func (l *loop) sendDue() {

@@ -8,6 +8,7 @@ import (
 // Tuning. The numbers come from the simulations in this package's tests and from bench/RESULTS.md.
 const (
 	firstWindow = 16   // calls in flight before anything is known
+	wide        = 64   // from here on calls under way count when a starting window has grown: a limit would have shown
 	leastWindow = 4    // latency does not cut below it
 	mostWindow  = 8192 // nobody has so many connections
 	mostRate    = 1e6
@@ -23,6 +24,7 @@ const (
 	freshGrowth    = 0.25 // while a rate has been learned just now, until something is throttled
 	freshLimit     = 0.08 // share of throttled answers that ends such growth
 	mostNoise      = 0.40 // no store refuses more at random
+	mostBetter     = 8    // that make it better and never well: what looked bad for a moment was chance
 	mostCuts       = 3    // that may fail to help, one after the other, before they are undone
 	mostRest       = 8    // quiet rounds before a rate grows again
 	probeAfter     = 40   // rounds in which a little was throttled, until it is asked whether the load is to blame
@@ -89,6 +91,7 @@ type control struct {
 	probe      *probe
 	probeAfter int  // holds
 	settled    bool // the last round ended without a change: calls were in flight when this one began
+	wider      bool // all that it changed is a window that grew while starting: calls under way say as much as those to come
 	best       time.Duration
 	rtt        time.Duration // the latency seen last
 	lower      *lower        // a window made smaller for latency, and not yet judged
@@ -167,6 +170,7 @@ func (c *control) end(r round) bool {
 		c.rtt = r.latency
 	}
 	c.calm, c.stay = max(0, c.calm-r.took), max(0, c.stay-r.took)
+	c.wider = false
 	switch {
 	case c.cut != nil:
 		c.judge(r)
@@ -245,10 +249,15 @@ func (c *control) judge(r round) {
 	c.cut.bad += r.throttled
 	switch {
 	case excess <= (c.cut.share-c.noise)/2:
-		if c.cut = nil; much {
+		switch {
+		case much && c.cut.tries >= mostBetter && c.cut.sure():
+			c.undo(r)
+		case much:
 			c.cutTo(r) // better, and still too much
-		} else if c.exact && excess > c.quiet() && r.throttled > 1 {
-			c.fresh, c.growth = false, leastGrowth // this is the limit
+		default:
+			if c.cut = nil; c.exact && excess > c.quiet() && r.throttled > 1 {
+				c.fresh, c.growth = false, leastGrowth // this is the limit
+			}
 		}
 	case c.cut.tries < mostCuts,
 		c.cut.calls < surelyCalls && c.cut.tries < 2*mostCuts, // few answers tell little
@@ -258,10 +267,20 @@ func (c *control) judge(r round) {
 		c.cut.tries = 0
 		c.cutTo(r)
 	default:
-		c.noise = float64(c.cut.bad) / float64(c.cut.calls)
-		c.window, c.rate = c.cut.window, c.cut.rate
-		c.cut, c.fresh, c.growth = nil, true, freshGrowth
+		c.undo(r)
 	}
+}
+
+// sure reports whether what was seen since the first cut can be noise, and is enough to say so.
+func (c *cut) sure() bool {
+	return c.calls >= surelyCalls && float64(c.bad) <= mostNoise*float64(c.calls)
+}
+
+// undo puts back what was before a cut that was for nothing.
+func (c *control) undo(r round) {
+	c.noise = min(float64(c.cut.bad)/float64(c.cut.calls), r.share()) // at most what is left at the lowest rate
+	c.window, c.rate = c.cut.window, c.cut.rate
+	c.cut, c.fresh, c.exact, c.growth = nil, true, false, freshGrowth
 }
 
 // steady keeps a learned rate at the store's limit: where a little is throttled, and the limit is not left unused.
@@ -374,10 +393,13 @@ func (c *control) open(r round) {
 	case late:
 		c.starting = false
 	case !r.held || c.stay > 0:
-	case c.starting && r.throttled == 0:
-		c.window = min(2*c.window, mostWindow)
 	case c.starting:
-		c.window = min(1.5*c.window, mostWindow)
+		by := 2.0
+		if r.throttled > 0 {
+			by = 1.5
+		}
+		c.wider = c.window >= wide
+		c.window = min(by*c.window, mostWindow)
 	default:
 		c.window = min(c.window+max(1, c.window/10), mostWindow)
 	}

@@ -46,7 +46,7 @@ func hold(t *testing.T, figures []figure, run func(seed uint64, jitter float64) 
 func TestNoLimitIsFoundWhereThereIsNone(t *testing.T) {
 	for _, callers := range []int{1, 16, 64, 256, 1024} {
 		t.Run(fmt.Sprint(callers), func(t *testing.T) {
-			hold(t, []figure{{"% of callers over latency", 95, 103}}, func(seed uint64, jitter float64) []float64 {
+			hold(t, []figure{{"% of callers over latency", 96.5, 103}}, func(seed uint64, jitter float64) []float64 {
 				m := &model{latency: rtt, jitter: jitter}
 				m.start(seed, 1, callers, callers*200)
 				m.run(time.Hour)
@@ -57,7 +57,7 @@ func TestNoLimitIsFoundWhereThereIsNone(t *testing.T) {
 }
 
 func TestThrottlingAtRandomCostsItsRetriesAndLittleMore(t *testing.T) {
-	for _, tc := range []struct{ random, least float64 }{{0.01, 93}, {0.05, 45}, {0.09, 38}, {0.2, 4}} {
+	for _, tc := range []struct{ random, least float64 }{{0.01, 93}, {0.05, 48}, {0.09, 40}, {0.2, 16}} {
 		t.Run(fmt.Sprint(tc.random), func(t *testing.T) {
 			hold(t, []figure{{"% of what is left", tc.least, 102}}, func(seed uint64, jitter float64) []float64 {
 				m := &model{latency: rtt, jitter: jitter, random: tc.random}
@@ -81,11 +81,11 @@ func TestHardLimitIsUsedAndHardlyExceeded(t *testing.T) {
 		{100, 10, 1024, 15, 0, 99.5, 6},
 		{100, 100, 64, 60, 0, 101, 4},
 		{400, 40, 64, 15, 0, 100, 3},
-		{400, 400, 256, 30, 0, 103, 5},
+		{400, 400, 256, 30, 0, 103, 5.5},
 		{3500, 350, 256, 30, 0, 99, 1.5},
 		{3500, 3500, 1024, 30, 0, 102, 3},
-		{400, 40, 256, 30, 0.05, 87, 5.5},
-		{3500, 350, 1024, 30, 0.02, 95, 2.5},
+		{400, 40, 256, 30, 0.05, 87, 7},
+		{3500, 350, 1024, 30, 0.02, 95, 3.5},
 		// Without any burst every second call is refused as soon as they come a little too fast.
 		{10, 1, 64, 240, 0, 91, 6},
 		{100, 1, 64, 15, 0, 89, 5.5},
@@ -126,7 +126,7 @@ func TestLimitThatChangesIsFollowed(t *testing.T) {
 func TestProcessesThatShareALimitStayWithinIt(t *testing.T) {
 	// Where one process cuts and the others take what it leaves, its cut seems not to help, and what the others cause is
 	// taken for noise.
-	hold(t, []figure{{"% used", 93, 110}, {"% refused", 0, 23}}, func(seed uint64, jitter float64) []float64 {
+	hold(t, []figure{{"% used", 93, 110}, {"% refused", 0, 6}}, func(seed uint64, jitter float64) []float64 {
 		const before = 25 * time.Second // the last rows are few
 		m := &model{latency: rtt, jitter: jitter, limit: 400, burst: 40}
 		m.start(seed, 4, 64, 12_000)

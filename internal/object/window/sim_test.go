@@ -1,7 +1,6 @@
 package window
 
 import (
-	"container/heap"
 	"math/rand/v2"
 	"time"
 )
@@ -63,18 +62,47 @@ const (
 	wakes
 )
 
+// events is a heap, the next one first. Millions go through it: with container/heap each would be allocated.
 type events []event
 
-func (e events) Len() int { return len(e) }
-func (e events) Less(i, j int) bool {
-	return e[i].at < e[j].at || e[i].at == e[j].at && e[i].order < e[j].order
+func (e event) before(o event) bool { return e.at < o.at || e.at == o.at && e.order < o.order }
+
+func (e *events) push(x event) {
+	h := append(*e, x)
+	*e = h
+	for i := len(h) - 1; i > 0; {
+		up := (i - 1) / 2
+		if !x.before(h[up]) {
+			break
+		}
+		h[i], h[up] = h[up], x
+		i = up
+	}
 }
-func (e events) Swap(i, j int) { e[i], e[j] = e[j], e[i] }
-func (e *events) Push(x any)   { *e = append(*e, x.(event)) }
-func (e *events) Pop() any {
-	last := (*e)[len(*e)-1]
-	*e = (*e)[:len(*e)-1]
-	return last
+
+func (e *events) pop() event {
+	h := *e
+	first, last := h[0], h[len(h)-1]
+	h = h[:len(h)-1]
+	*e = h
+	for i := 0; ; {
+		down := 2*i + 1
+		if down >= len(h) {
+			if i < len(h) {
+				h[i] = last
+			}
+			return first
+		}
+		if down+1 < len(h) && h[down+1].before(h[down]) {
+			down++
+		}
+		if !h[down].before(last) {
+			h[i] = last
+			return first
+		}
+		h[i] = h[down]
+		i = down
+	}
 }
 
 // simTimer is the timer of a gate.
@@ -94,7 +122,7 @@ func (m *model) at() time.Duration { return m.now.Sub(m.began) }
 
 func (m *model) after(d time.Duration, e event) {
 	e.at, e.order = m.at()+d, m.rng.Uint64()
-	heap.Push(&m.events, e)
+	m.events.push(e)
 }
 
 // start has n objects worked on through so many windows, each with so many callers.
@@ -116,7 +144,7 @@ func (m *model) start(seed uint64, windows, callers, n int) {
 // run goes on until all is done or so much time has passed.
 func (m *model) run(until time.Duration) {
 	for len(m.events) > 0 && m.events[0].at <= until {
-		e := heap.Pop(&m.events).(event)
+		e := m.events.pop()
 		m.now = m.began.Add(e.at)
 		if m.change != nil {
 			m.change(m, e.at)

@@ -161,7 +161,9 @@ func (w *Window) look(c Call, e End) {
 
 // apply puts the control's bounds in force; the gate's lock is held.
 func (w *Window) apply(now time.Time) {
-	w.epoch.Add(1)
+	if !w.control.wider {
+		w.epoch.Add(1)
+	}
 	w.reset(now)
 	w.gate.setLimit(int(math.Ceil(w.control.window)))
 	if w.gate.calls.rate != w.control.rate {
