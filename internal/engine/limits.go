@@ -23,16 +23,18 @@ func (l *limiter) full() bool {
 	return g != nil && g.Waiting() > 1
 }
 
-// Bounded is what Stores may do beside: tell of the limits of their regions, so that no row is started that would have to
-// wait for them, and those of other regions go on.
+// Bounded is what Stores may do beside: tell where calls wait, for the limits of their region or for what its store takes, so
+// that no row is started that would have to wait too, and those of other regions go on.
 type Bounded interface {
-	// Full reports whether calls to the region wait for its limits already. It is asked often, and may not block.
-	Full(region job.Region) bool
-	// OnRoom makes f be told when a call that waited so is let through. f calls none of these methods.
-	OnRoom(f func())
+	// Full reports whether calls to the bucket wait already. It is asked often, and may not block.
+	Full(region job.Region, bucket job.Bucket) bool
+	// OnRoom makes f be told when calls that waited so were let through, and how many others may come now. f calls none of
+	// these methods.
+	OnRoom(f func(n int))
 }
 
-// limited reports whether the run's rows wait for its job's limits, or for those of the job's regions; w.mu is held.
+// limited reports whether the run's next row would wait for its job's limits, for those of the job's regions, or for what a
+// store takes; w.mu is held.
 func (r *chunkRun) limited() bool {
 	if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
 		return false
@@ -43,8 +45,12 @@ func (r *chunkRun) limited() bool {
 	if r.w.bounded == nil {
 		return false
 	}
-	for _, region := range r.jc.regions {
-		if r.w.bounded.Full(region) {
+	for i, region := range r.jc.regions {
+		bucket := r.entries[r.todo[r.nextTodo]].Bucket
+		if r.jc.target != "" && i == len(r.jc.regions)-1 {
+			bucket = r.jc.target
+		}
+		if r.w.bounded.Full(region, bucket) {
 			r.w.heldBack = true
 			return true
 		}
@@ -90,15 +96,22 @@ func (w *worker) limitJob(jc *jobContext, l job.Limits) {
 		return
 	}
 	g := window.NewGate(b)
-	g.OnRoom(w.another)
+	g.OnRoom(w.others)
 	jc.limiter.gate.Store(g)
 }
 
-// another lets one more of the pool look for a row.
-func (w *worker) another() {
+// others lets n more of the pool look for a row: no more than there is room for, as all that came at once would wait for
+// each other.
+func (w *worker) others(n int) {
 	w.mu.Lock()
-	w.cond.Signal()
-	w.mu.Unlock()
+	defer w.mu.Unlock()
+	if n >= w.e.o.Concurrency {
+		w.cond.Broadcast()
+		return
+	}
+	for range n {
+		w.cond.Signal()
+	}
 }
 
 // sharedFor is for how long after its last beat a worker has its share of a job's limits.

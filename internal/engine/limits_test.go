@@ -2,8 +2,10 @@ package engine_test
 
 import (
 	"context"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
@@ -119,14 +121,14 @@ func TestLimitsAreCheckedBeforeTheyAreStored(t *testing.T) {
 type boundedStores struct {
 	stores
 	gate   *window.Gate
-	onRoom *atomic.Pointer[func()]
+	onRoom *atomic.Pointer[func(int)]
 }
 
 func newBoundedStores(s stores, b window.Bounds) boundedStores {
-	out := boundedStores{s, window.NewGate(b), new(atomic.Pointer[func()])}
-	out.gate.OnRoom(func() {
+	out := boundedStores{s, window.NewGate(b), new(atomic.Pointer[func(int)])}
+	out.gate.OnRoom(func(n int) {
 		if f := out.onRoom.Load(); f != nil {
-			(*f)()
+			(*f)(n)
 		}
 	})
 	return out
@@ -139,8 +141,10 @@ func (b boundedStores) Store(ctx context.Context, a job.Account, r job.Role, reg
 	return b.stores.Store(ctx, a, r, region)
 }
 
-func (b boundedStores) Full(region job.Region) bool { return region == "slow" && b.gate.Waiting() > 1 }
-func (b boundedStores) OnRoom(f func())             { b.onRoom.Store(&f) }
+func (b boundedStores) Full(region job.Region, _ job.Bucket) bool {
+	return region == "slow" && b.gate.Waiting() > 1
+}
+func (b boundedStores) OnRoom(f func(int)) { b.onRoom.Store(&f) }
 
 type gatedStore struct {
 	*fakeStore
@@ -172,10 +176,129 @@ func TestALimitedRegionHoldsUpNoOther(t *testing.T) {
 
 	other := r.spec(700)
 	wantWhole(t, other, waitFor(t, s, create(t, s, other), final), 700)
-	if n := bounded.gate.Waiting(); n > 2 {
+	if n := bounded.gate.Waiting(); n > 4 { // two, and whoever looked in the same moment
 		t.Errorf("%d calls wait for the region's limits", n)
 	}
 	// Once they are lifted, what was held back goes on.
 	bounded.gate.Set(window.Bounds{InFlight: 4})
 	wantWhole(t, slow, waitFor(t, s, id, final), 2000)
+}
+
+// windowed is stores of two regions, of which one takes a hundred calls a second and shows that by its refusals alone.
+type windowed struct {
+	stores
+	window *window.Window
+	onRoom *atomic.Pointer[func(int)]
+	slow   *fakeStore
+}
+
+func (s windowed) Store(ctx context.Context, a job.Account, r job.Role, region job.Region) (object.Store, error) {
+	if region == "slow" {
+		return throttled{s.slow, s.window, newBucketOf(100, 10)}, nil
+	}
+	return s.stores.Store(ctx, a, r, region)
+}
+
+func (s windowed) Full(region job.Region, _ job.Bucket) bool {
+	return region == "slow" && s.window.Waiting() > 1
+}
+func (s windowed) OnRoom(f func(int)) { s.onRoom.Store(&f) }
+
+// throttled calls its store as the driver does.
+type throttled struct {
+	*fakeStore
+	window *window.Window
+	admit  func() bool
+}
+
+// newBucketOf admits so many calls a second, and a burst.
+func newBucketOf(rate, burst float64) func() bool {
+	var mu sync.Mutex
+	tokens, filled := burst, time.Now()
+	return func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		tokens, filled = min(burst, tokens+now.Sub(filled).Seconds()*rate), now
+		if tokens < 1 {
+			return false
+		}
+		tokens--
+		return true
+	}
+}
+
+func (s throttled) Copy(ctx context.Context, c object.CopyRequest) (object.CopyResult, error) {
+	for {
+		in, err := s.window.Enter(ctx)
+		if err != nil {
+			return object.CopyResult{}, err
+		}
+		if s.admit() {
+			s.window.Leave(in, window.Good)
+			return s.fakeStore.Copy(ctx, c)
+		}
+		s.window.Leave(in, window.Throttled)
+		select {
+		case <-time.After(10 * time.Millisecond):
+		case <-ctx.Done():
+			return object.CopyResult{}, ctx.Err()
+		}
+	}
+}
+
+// Calls that waited for their turn at a store which throttles took all places of the pool, and jobs on other stores stood
+// still with it. The free store here answers only when half the pool calls it at a time.
+func TestAStoreThatThrottlesTakesNoPlaceFromOthers(t *testing.T) {
+	t.Parallel()
+	const places, half = 32, 16
+	r := newRig(t, nil)
+	slow := newFakeStore()
+	slow.buckets = map[job.Bucket]object.BucketInfo{"src": {Region: "slow"}, "dst": {Region: "slow"}}
+	w := windowed{stores{r.store}, window.New(), new(atomic.Pointer[func(int)]), slow}
+	w.window.OnRoom(func(n int) {
+		if f := w.onRoom.Load(); f != nil {
+			(*f)(n)
+		}
+	})
+	r.options = func(o *engine.Options) { o.Stores, o.Concurrency = w, places }
+	together := rendezvous(half)
+	r.store.onCopy = func(ctx context.Context, _ job.Key) error { return together(ctx) }
+	s := r.start()
+	throttled := r.prioritised(5000, 20, "throttled")
+	throttled.Region = "slow"
+	id := create(t, s, throttled)
+	slow.waitCalls(t, 20) // its burst is used up
+
+	const rows = half * 50
+	free := r.prioritised(rows, 1, "free")
+	wantWhole(t, free, waitFor(t, s, create(t, s, free), final), rows)
+	j, err := s.Job(t.Context(), caller, id)
+	if err != nil || j.Status != job.Active {
+		t.Errorf("the throttled job is %s, %v", j.Status, err)
+	}
+	if _, most := slow.calls(); most > 1 {
+		t.Errorf("an object was copied %d times", most)
+	}
+}
+
+// rendezvous makes calls wait for each other, n at a time.
+func rendezvous(n int) func(context.Context) error {
+	var mu sync.Mutex
+	waiting, all := 0, make(chan struct{})
+	return func(ctx context.Context) error {
+		mu.Lock()
+		mine := all
+		if waiting++; waiting == n {
+			close(all)
+			waiting, all = 0, make(chan struct{})
+		}
+		mu.Unlock()
+		select {
+		case <-mine:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }

@@ -67,12 +67,20 @@ func (w *worker) outages() {
 	}
 }
 
-// waits reports whether this worker has more of a job than its limits or its store let it call; w.mu is held.
+// waits reports whether this worker has enough of a job whose limits or store let it call no more: as many rows as are
+// claimed ahead anyway; w.mu is held.
 func (w *worker) waits(id job.ID) bool {
 	if jc := w.jobs[id]; jc != nil && jc.away && w.held[id] > 0 {
 		return true
 	}
-	return slices.ContainsFunc(w.runs, func(r *chunkRun) bool { return r.id == id && r.limited() })
+	limited, unstarted := false, 0
+	for _, r := range w.runs {
+		if r.id == id {
+			limited = limited || r.limited()
+			unstarted += r.unstarted()
+		}
+	}
+	return limited && unstarted >= w.lookahead()
 }
 
 // calling counts a job's rows in flight; w.mu is held.

@@ -46,7 +46,7 @@ type worker struct {
 	served   map[job.ID]uint64
 	turn     uint64
 	jobs     map[job.ID]*jobContext
-	heldBack bool // rows, by the limits of their regions, since the last look
+	heldBack bool // rows, by bounds of their stores, since the last look
 
 	bounded Bounded // nil where the stores bound nothing
 	pulse   pulse
@@ -67,6 +67,7 @@ type jobContext struct {
 	linesForOK bool // … and succeeded ones
 	limiter    limiter
 	regions    []job.Region // of its objects, and of a copy's target
+	target     job.Bucket   // a copy's, in the last of regions; "" = tasks call their objects' own
 	away       bool         // one of them does not answer; belongs to the worker's mu
 }
 
@@ -80,7 +81,7 @@ func newWorker(e *Engine) *worker {
 	e.working.Store(w)
 	if b, ok := e.o.Stores.(Bounded); ok {
 		w.bounded = b
-		e.bound.Do(func() { b.OnRoom(func() { e.working.Load().another() }) })
+		e.bound.Do(func() { b.OnRoom(func(n int) { e.working.Load().others(n) }) })
 	}
 	w.pulse = pulse{w: w, wake: make(chan struct{}, 1)}
 	return w
@@ -277,8 +278,8 @@ func (w *worker) next() (*chunkRun, []int) {
 		r.nextTodo += n
 		r.inFlight += n
 		// While the run alone has as many rows waiting there is no room, and no need to count.
-		if most := w.lookahead(); len(r.todo)-r.nextTodo < most {
-			if left, _ := w.ahead(r.of); left < most && left+n >= most {
+		if most, own := w.lookahead(), len(r.todo)-r.nextTodo; own < most {
+			if left, _ := w.ahead(r.of); left < most && left+n >= most || w.heldBack && own+n >= most {
 				w.poke()
 			}
 		}
@@ -333,6 +334,9 @@ func (w *worker) context(ctx context.Context, id job.ID) (*jobContext, error) {
 		return nil, err
 	}
 	jc.most = 1
+	if c, ok := op.(*operation.Copy); ok {
+		jc.target = c.TargetBucket
+	}
 	if b, ok := op.(operation.Batcher); ok {
 		jc.most = max(1, b.Most(store))
 	}

@@ -37,21 +37,22 @@ func (s *Stores) KeepLimits(ctx context.Context, sharers func() int) {
 	}
 }
 
-// Full reports whether calls to a region wait for its limits.
-func (s *Stores) Full(region job.Region) bool {
+// Full reports whether calls to a bucket of a region wait, for the region's limits or for what the store takes.
+func (s *Stores) Full(region job.Region, bucket job.Bucket) bool {
 	if region == "" {
 		region = s.o.Default
 	}
 	r, ok := s.o.Regions[region]
-	return ok && r.Wire.Load.Bounds.Waiting() > 1
+	return ok && r.Wire.Load.Full(string(bucket))
 }
 
-// OnRoom makes f be told whenever a call that waited for its region's limits is let through. f must not call the Stores.
-func (s *Stores) OnRoom(f func()) { s.room.Store(&f) }
+// OnRoom makes f be told whenever calls that waited so are let through, and how many others may come. f must not call the
+// Stores.
+func (s *Stores) OnRoom(f func(n int)) { s.room.Store(&f) }
 
-func (s *Stores) tellRoom() {
+func (s *Stores) tellRoom(n int) {
 	if f := s.room.Load(); f != nil {
-		(*f)()
+		(*f)(n)
 	}
 }
 

@@ -140,7 +140,7 @@ func TestLimitsOfARegionGoByTheClockAndAreShared(t *testing.T) {
 		defer stop()
 		gate := s.o.Regions["local"].Wire.Load.Bounds
 		var told atomic.Int64
-		s.OnRoom(func() { told.Add(1) })
+		s.OnRoom(func(int) { told.Add(1) })
 		defer func() {
 			if told.Load() == 0 {
 				t.Error("nobody was told of room")
@@ -159,12 +159,12 @@ func TestLimitsOfARegionGoByTheClockAndAreShared(t *testing.T) {
 			}
 			synctest.Wait()
 			n := gate.InFlight()
-			if !s.Full("local") || !s.Full("") || s.Full("far") {
+			if !s.Full("local", "b") || !s.Full("", "b") || s.Full("far", "b") {
 				t.Error("20 calls do not fill the region")
 			}
 			end()
 			calls.Wait()
-			if s.Full("local") {
+			if s.Full("local", "b") {
 				t.Error("no call, and the region is full")
 			}
 			return n

@@ -49,7 +49,7 @@ type Options struct {
 // Stores opens regions as roles. It is safe for concurrent use. Close it.
 type Stores struct {
 	o    Options
-	room atomic.Pointer[func()]
+	room atomic.Pointer[func(n int)]
 
 	mu      sync.Mutex
 	clients map[clientID]*httpwire.Client
@@ -76,9 +76,8 @@ func New(o Options) (*Stores, error) {
 			r.Wire.Breaker = httpwire.NewBreaker(nil) // one for all roles: it is the endpoint that is away
 		}
 		if r.Wire.Load == nil {
-			r.Wire.Load = window.NewSet(r.ByBucket, r.bounds(), nil) // and its load
+			r.Wire.Load = window.NewSet(r.ByBucket, r.bounds(), s.tellRoom) // and its load
 		}
-		r.Wire.Load.Bounds.OnRoom(s.tellRoom)
 		s.o.Regions[name] = r
 		c, err := httpwire.Open(r.Wire)
 		if err != nil {

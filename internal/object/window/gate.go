@@ -22,7 +22,7 @@ type Bounds struct {
 // for concurrent use.
 type Gate struct {
 	now  func() time.Time
-	room func() // told that somebody who waited was let through
+	room func(n int) // told that somebody who waited was let through, and how many others may come
 
 	// What a call needs that does not wait.
 	inFlight atomic.Int64
@@ -65,8 +65,9 @@ func (g *Gate) begin(now func() time.Time) {
 	g.limit.Store(math.MaxInt64)
 }
 
-// OnRoom makes f be told whenever a call that waited is let through. f must not call the gate. Before the first call only.
-func (g *Gate) OnRoom(f func()) { g.room = f }
+// OnRoom makes f be told whenever calls that waited are let through: how many others may come now, to wait in their place or
+// to go through at once. f must not call the gate. Before the first call only.
+func (g *Gate) OnRoom(f func(n int)) { g.room = f }
 
 // Set changes the bounds. Calls in flight beyond new ones end as they would.
 func (g *Gate) Set(b Bounds) {
@@ -207,7 +208,7 @@ func (g *Gate) forget(w *waiter) {
 
 // admit lets through whose turn it is; the lock is held.
 func (g *Gate) admit() {
-	let := false
+	let := 0
 	for g.head < len(g.queue) {
 		now := g.now()
 		at := g.calls.at(now)
@@ -236,11 +237,24 @@ func (g *Gate) admit() {
 		g.waiting.Add(-1)
 		w.in = true
 		w.turn <- struct{}{}
-		let = true
+		let++
 	}
-	if let && g.room != nil {
-		g.room()
+	if let > 0 && g.room != nil {
+		g.room(let + g.spare())
 	}
+}
+
+// spare is how many calls more could go through now; the lock is held.
+func (g *Gate) spare() int {
+	if g.head < len(g.queue) {
+		return 0
+	}
+	now := g.now()
+	if g.bytes.at(now).After(now) {
+		return 0
+	}
+	n := min(max(g.limit.Load()-g.inFlight.Load(), 0), mostWindow)
+	return min(int(n), g.calls.ready(now))
 }
 
 // wake looks again after d; the lock is held.

@@ -8,6 +8,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drover-batch/drover/internal/object"
 )
 
@@ -143,13 +145,50 @@ func TestWhoWaitsIsCounted(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(Bounds{InFlight: 1})
-		let := 0
-		g.OnRoom(func() { let++ })
+		var told []int
+		g.OnRoom(func(n int) { told = append(told, n) })
 		through(t, g, 5, time.Second)
-		if let != 4 {
-			t.Errorf("told %d times of 4 calls that waited", let)
+		if d := cmp.Diff([]int{1, 1, 1, 1}, told); d != "" {
+			t.Errorf("room for others, as 4 calls that waited were let through (-want +got):\n%s", d)
 		}
 	})
+}
+
+// Who stays away while calls wait must hear of all the room that comes at once.
+func TestRoomIsToldInFull(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		bounds Bounds
+		want   int
+	}{
+		"calls at a time":   {Bounds{InFlight: 10}, 9}, // one in the place of the one that waited, and eight beside the two
+		"a rate":            {Bounds{Rate: 10, Burst: 5}, 5},
+		"the lesser":        {Bounds{Rate: 10, Burst: 5, InFlight: 4}, 3},
+		"none for a second": {Bounds{Rate: 1}, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				g := NewGate(Bounds{InFlight: 1})
+				told := 0
+				g.OnRoom(func(n int) { told += n })
+				var all sync.WaitGroup
+				for range 2 {
+					all.Go(func() {
+						if g.Enter(t.Context()) == nil {
+							time.Sleep(time.Second)
+							g.Leave()
+						}
+					})
+				}
+				synctest.Wait()
+				g.Set(tc.bounds)
+				if told != tc.want {
+					t.Errorf("told of room for %d, want %d", told, tc.want)
+				}
+				all.Wait()
+			})
+		})
+	}
 }
 
 // Many callers in real time, for the race detector: nobody is forgotten, and no bound is broken.

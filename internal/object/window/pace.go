@@ -29,6 +29,18 @@ func (p *pace) depth() time.Duration {
 	return max(slack, seconds((p.burst-1)/p.rate))
 }
 
+// ready is how many units may come at once.
+func (p *pace) ready(now time.Time) int {
+	at := p.at(now)
+	switch {
+	case p.rate <= 0:
+		return mostWindow
+	case at.After(now):
+		return 0
+	}
+	return 1 + int(min(now.Sub(at).Seconds()*p.rate, mostWindow))
+}
+
 // take notes that n units came.
 func (p *pace) take(now time.Time, n float64) {
 	if p.rate > 0 {

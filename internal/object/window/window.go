@@ -51,8 +51,8 @@ func newWindow(now func() time.Time) *Window {
 	return w
 }
 
-// OnRoom makes f be told whenever a call that waited is let through. f must not call the window. Before the first call only.
-func (w *Window) OnRoom(f func()) { w.gate.room = f }
+// OnRoom is the gate's. Before the first call only.
+func (w *Window) OnRoom(f func(n int)) { w.gate.room = f }
 
 // Waiting is how many calls wait for their turn.
 func (w *Window) Waiting() int { return w.gate.Waiting() }

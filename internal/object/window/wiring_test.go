@@ -100,3 +100,31 @@ func TestSilenceIsNoSlowness(t *testing.T) {
 		}
 	})
 }
+
+func TestOneBucketsFullnessIsNoOthers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		for _, byBucket := range []bool{true, false} {
+			s := NewSet(byBucket, Bounds{}, nil)
+			ctx, stop := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			for range firstWindow + 2 {
+				all.Go(func() {
+					if c, err := s.Of("busy").Enter(ctx); err == nil {
+						<-ctx.Done()
+						s.Of("busy").Leave(c, Good)
+					}
+				})
+			}
+			synctest.Wait()
+			if !s.Full("busy") || s.Full("idle") == byBucket {
+				t.Errorf("windows by bucket %t: busy full %t, idle full %t", byBucket, s.Full("busy"), s.Full("idle"))
+			}
+			stop()
+			all.Wait()
+			if s.Full("busy") {
+				t.Errorf("windows by bucket %t: full without a call", byBucket)
+			}
+		}
+	})
+}
