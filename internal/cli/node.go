@@ -20,6 +20,7 @@ import (
 // nodeOptions say how to run an engine in this process.
 type nodeOptions struct {
 	dir    string       // state; made when absent
+	small  bool         // one job's results at a time: little memory for those that wait
 	sync   bool         // every write of the carrier reaches the disk before it is answered
 	place  *enginePlace // where the carrier is; nil = in dir
 	noLead bool         // others lead the jobs
@@ -67,6 +68,9 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	place := o.place
 	if place == nil {
 		place = &enginePlace{folder: carrier.Options{Dir: filepath.Join(o.dir, carrierDir), Sync: o.sync, Logger: o.logger}}
+		if o.small {
+			place.folder.MaxResults = carrier.SmallResults
+		}
 	}
 	c, err := place.open(ctx)
 	if err != nil {

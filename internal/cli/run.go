@@ -157,8 +157,9 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 // do runs the engine until the job has ended or ctx has.
 func (f *runFlags) do(ctx context.Context, sh *shell, spec job.Spec, stores engine.Stores) (j job.Job, err error) {
 	limitMemory(sh, runMemory, f.Concurrency)
+	fixHeap(sh)
 	n, err := startNode(ctx, nodeOptions{
-		dir: f.State, stores: stores, concurrency: f.Concurrency, logger: slog.New(slog.DiscardHandler), look: f.look,
+		dir: f.State, small: true, stores: stores, concurrency: f.Concurrency, logger: slog.New(slog.DiscardHandler), look: f.look,
 	})
 	if err != nil {
 		return j, err

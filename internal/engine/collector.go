@@ -48,6 +48,7 @@ type collector struct {
 	rev      uint64
 	seq      uint64 // last hand-in taken
 	count    int    // hand-ins in the open segment
+	bytes    int    // of them
 	spool    *spool
 	opened   time.Time
 	interval time.Duration
@@ -153,15 +154,22 @@ func (c *collector) take(ctx context.Context, r Result) error {
 	}
 	c.seq = r.Seq
 	c.count++
+	c.bytes += len(r.Data)
 	if c.replay != nil && r.Seq == c.replay.To {
 		return c.endReplay(ctx)
 	}
-	if c.replay == nil && (c.spool.size() >= c.e.o.segmentBytes || time.Since(c.opened) >= c.interval) {
+	if c.replay == nil && (c.full() || time.Since(c.opened) >= c.interval) {
 		if err := c.commit(ctx); err != nil {
 			return err
 		}
 	}
 	return c.show(ctx)
+}
+
+// full reports whether the open segment has its size: of report files, or a quarter of that in hand-ins, which the carrier has to keep
+// until they are committed. Ordinary lines are some five times as long as what they come packed in.
+func (c *collector) full() bool {
+	return c.spool.size() >= c.e.o.segmentBytes || c.bytes >= int(c.e.o.segmentBytes/4)
 }
 
 // absorb takes the rows of a hand-in that are not done yet.
@@ -363,7 +371,7 @@ func (c *collector) commitOnce(ctx context.Context) error {
 	if err := c.spool.reset(); err != nil {
 		return err
 	}
-	c.count, c.opened = 0, time.Now()
+	c.count, c.bytes, c.opened = 0, 0, time.Now()
 	c.interval = min(2*c.interval, segmentLongest)
 	if c.seq == 0 {
 		return nil

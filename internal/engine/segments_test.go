@@ -4,9 +4,11 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/drover-batch/drover/internal/engine"
+	"github.com/drover-batch/drover/internal/job"
 )
 
 // weighing remembers how large a job's checkpoint became, and which pages are there.
@@ -80,5 +82,34 @@ func TestCheckpointDoesNotGrowWithTheSegments(t *testing.T) {
 	}
 	if len(w.pages) > 0 {
 		t.Errorf("pages are left behind: %v", w.pages)
+	}
+}
+
+// purges counts the commits of a job: each purges what it took in.
+type purges struct {
+	engine.Carrier
+	n atomic.Int64
+}
+
+func (p *purges) PurgeResults(ctx context.Context, id job.ID, seq uint64) error {
+	p.n.Add(1)
+	return p.Carrier.PurgeResults(ctx, id, seq)
+}
+
+// Without a report nothing but the clock closed a segment, and the carrier had to keep up to a minute of hand-ins.
+func TestSegmentClosesByWhatTheCarrierKeeps(t *testing.T) {
+	t.Parallel()
+	const rows = 20_000
+	r := newRig(t, func(o *engine.Options) { o.SmallSegments(4<<10, 8) }) // less than a chunk's hand-in in a quarter of it
+	p := new(purges)
+	r.wrap = func(c engine.Carrier) engine.Carrier { p.Carrier = c; return p }
+	s := r.start()
+	spec := r.spec(rows)
+	spec.Report = job.Report{}
+	if j := waitFor(t, s, create(t, s, spec), final); j.Status != job.Complete || j.Progress.Succeeded != rows {
+		t.Errorf("%s with %d of %d rows", j.Status, j.Progress.Succeeded, rows)
+	}
+	if n := p.n.Load(); n < 10 {
+		t.Errorf("%d commits for 20 hand-ins of several KB", n)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // window is how much of a file Cut fetches at a time, in bytes: the caller may take minutes between two chunks, and
 // no connection stands open meanwhile.
-const window = 4 << 20
+const window = 1 << 20
 
 func (p *Plan) chunksOf(f *File) int64 {
 	n := int64(p.ChunkRows)

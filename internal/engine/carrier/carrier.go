@@ -36,6 +36,9 @@ type Options struct {
 	// MaxStore bounds the bytes of WORK and RES together; 0 is half of the free disk. Records are not bounded, so that
 	// a full queue cannot keep a checkpoint from being written.
 	MaxStore int64
+	// MaxResults bounds the bytes of RES further; 0 does not. Below 32 MiB the server writes blocks of 4 MiB in place of 8, each of
+	// which stands in memory while it is written: SmallResults is as much as that allows.
+	MaxResults int64
 	// Logger takes the server's warnings and errors; nil drops them.
 	Logger *slog.Logger
 	// AckWait is how long a claimed chunk stays with its holder without being extended; 0 is 15 s. It must be the same in

@@ -303,6 +303,24 @@ func TestCloseLeavesNoGoroutine(t *testing.T) {
 	}
 }
 
+func TestResultsHaveABoundOfTheirOwn(t *testing.T) {
+	t.Parallel()
+	c := open(t, carrier.Options{MaxResults: 1 << 20})
+	var err error
+	n := int64(0)
+	for ; err == nil && n < 100; n++ {
+		err = c.PublishResult(t.Context(), engine.ResultName{Job: jobA, Phase: 1, Chunk: n, Attempt: "w"}, make([]byte, 50_000))
+	}
+	if !errors.Is(err, engine.ErrFull) {
+		t.Errorf("publish of result %d = %v, want full", n, err)
+	}
+	for n := range int64(100) { // chunks go on
+		if err := c.Publish(t.Context(), jobA, 1, n, make([]byte, 50_000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func TestFullStreamsSayFull(t *testing.T) {
 	t.Parallel()
 	c := open(t, carrier.Options{MaxStore: 1 << 20})

@@ -21,6 +21,8 @@ const (
 	// workMessages and workBytes bound WORK as a backstop; the dispatcher paces itself by counting.
 	workMessages = 1 << 20
 	workBytes    = 1 << 30
+	// SmallResults is the most of Options.MaxResults with which the server writes small blocks.
+	SmallResults = 31 << 20
 	// dedupWindow is short, for on a single node no message carries an id by which the server would drop repeats.
 	dedupWindow = time.Second
 	// sharedDedupWindow outlasts a request that lay in a stopped node while it was made again elsewhere.
@@ -95,6 +97,9 @@ func (c *Carrier) makeStreams(ctx context.Context, o Options) error {
 		}
 	}
 	for _, cfg := range c.streamConfigs(maxStore) {
+		if cfg.Name == streamResults && o.MaxResults > 0 {
+			cfg.MaxBytes = min(cfg.MaxBytes, o.MaxResults)
+		}
 		if err := c.patiently(ctx, "stream "+cfg.Name, func(ctx context.Context) error {
 			s, err := c.makeStream(ctx, cfg, o.MaxStore != 0)
 			if err != nil {
