@@ -23,7 +23,7 @@ const inFlightFor = 3 * time.Second
 // heldChunks is how many chunks a worker holds at most: what it has not handed in of them dies with it.
 const heldChunks = 16
 
-// late is how long after a kill was seen a call can still come out of the sockets.
+// late is how long after a kill was seen, and the stores have answered another, a call can still come out of the sockets.
 const late = 100 * time.Millisecond
 
 // check holds the job's end against the lists, the report and the stores' own log.
@@ -163,7 +163,7 @@ func (s *crashSeed) checkCalls(seen map[string]string) {
 	}
 	var kills []string
 	for _, at := range s.kills {
-		kills = append(kills, clock(at))
+		kills = append(kills, clock(at.at))
 	}
 	s.t.Logf("%d keys asked for, %d calls repeated, begun up to %v before a kill; kills at %v", len(last), repeats, oldest.Round(time.Millisecond), kills)
 	if most := len(s.kills) * heldChunks * chaosChunk; repeats > most {
@@ -193,7 +193,7 @@ func (s *crashSeed) checkCalls(seen map[string]string) {
 // beforeKill reports whether a kill fell between the two times, and how long after the first.
 func (s *crashSeed) beforeKill(at, until time.Time) (time.Duration, bool) {
 	for _, k := range s.kills {
-		if age := k.Sub(at); age > -late && age < inFlightFor && !k.After(until.Add(late)) {
+		if age := k.at.Sub(at); at.Before(k.taken.Add(late)) && age < inFlightFor && !k.at.After(until.Add(late)) {
 			return age, true
 		}
 	}

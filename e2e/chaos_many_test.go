@@ -252,7 +252,7 @@ func (s *manySeed) keep(ctx context.Context, m *member) {
 			return
 		}
 		s.mu.Lock()
-		s.kills = append(s.kills, v.endedAt)
+		s.kills = append(s.kills, death{v.endedAt, v.endedAt}) // others go on
 		if k.at != "" {
 			s.died = append(s.died, k.at)
 		}
@@ -283,7 +283,8 @@ func (s *manySeed) stopFor(ctx context.Context, m *member, v *victim) {
 	m.stopped = 0
 	_ = v.cmd.Process.Signal(syscall.SIGSTOP)
 	s.mu.Lock()
-	s.kills = append(s.kills, time.Now())
+	now := time.Now()
+	s.kills = append(s.kills, death{now, now})
 	s.mu.Unlock()
 	wait(leaseTerm + 5*time.Second)
 	_ = v.cmd.Process.Signal(syscall.SIGCONT)

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
 	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/failpoint"
 )
@@ -139,8 +141,12 @@ type crashSeed struct {
 	steered bool
 	last    client.Job
 	died    []failpoint.Point // named places that a life ended at
-	kills   []time.Time
+	kills   []death
 }
+
+// death is when a process was killed, and when the stores had taken out of their sockets what it had sent by then: no
+// other was started before that.
+type death struct{ at, taken time.Time }
 
 // scene is what is done to the job while it runs.
 type scene string
@@ -265,9 +271,24 @@ func (s *crashSeed) note(k kill, v *victim) {
 	if !v.killed() {
 		s.t.Fatalf("drover serve ended by itself, where %v was to come: %v\n%s", k, v.err, v.log())
 	}
-	s.kills = append(s.kills, v.endedAt)
+	s.drainStores()
+	s.kills = append(s.kills, death{v.endedAt, time.Now()})
 	if k.at != "" {
 		s.died = append(s.died, k.at)
+	}
+}
+
+// drainStores asks the stores for something: on a busy machine they may be slow to read what a process that was killed has
+// left in its sockets.
+func (s *crashSeed) drainStores() {
+	bucket := "target"
+	for region := range s.w.stores {
+		c := s.w.s3(region)
+		for range 3 {
+			if _, err := c.HeadBucket(s.t.Context(), &s3.HeadBucketInput{Bucket: &bucket}); err != nil {
+				s.t.Errorf("look at the store: %v", err)
+			}
+		}
 	}
 }
 
