@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bufio"
 	"crypto/md5"
 	"encoding/hex"
 	"fmt"
@@ -13,6 +12,8 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
+const spoolBuffer = 64 << 10
+
 // spool holds the rows of the open segment in two files outside of memory: succeeded and failed. It is scratch: after
 // a crash the same bytes are made again from the stored results.
 type spool struct {
@@ -22,7 +23,7 @@ type spool struct {
 
 type spoolPart struct {
 	file *os.File
-	w    *bufio.Writer
+	buf  []byte // not in the file yet
 	sum  hash.Hash
 	rows int64
 	size int64
@@ -43,13 +44,26 @@ func (s *spool) add(st job.TaskStatus, line []byte) error {
 		if err != nil {
 			return fmt.Errorf("make spool file: %w", err)
 		}
-		p = &spoolPart{file: f, w: bufio.NewWriterSize(f, 64<<10), sum: md5.New()}
+		p = &spoolPart{file: f, buf: make([]byte, 0, spoolBuffer), sum: md5.New()}
 		s.parts[st] = p
+	}
+	if len(p.buf)+len(line) > spoolBuffer {
+		if err := p.flush(); err != nil {
+			return err
+		}
 	}
 	p.rows++
 	p.size += int64(len(line))
 	_, _ = p.sum.Write(line)
-	if _, err := p.w.Write(line); err != nil {
+	p.buf = append(p.buf, line...)
+	return nil
+}
+
+// flush writes what is buffered. After an error the rest is kept, to be written once the disk has room.
+func (p *spoolPart) flush() error {
+	n, err := p.file.Write(p.buf)
+	p.buf = p.buf[:copy(p.buf, p.buf[n:])]
+	if err != nil {
 		return fmt.Errorf("write spool file: %w", err)
 	}
 	return nil
@@ -66,8 +80,8 @@ func (s *spool) size() int64 {
 
 // body gives what was written of one status, from its start.
 func (p *spoolPart) body() (io.ReadSeeker, string, error) {
-	if err := p.w.Flush(); err != nil {
-		return nil, "", fmt.Errorf("write spool file: %w", err)
+	if err := p.flush(); err != nil {
+		return nil, "", err
 	}
 	if _, err := p.file.Seek(0, io.SeekStart); err != nil {
 		return nil, "", fmt.Errorf("rewind spool file: %w", err)
