@@ -18,6 +18,8 @@ import (
 const (
 	maxAckPending = 4096 // chunks of a job that run at once
 	maxWaiting    = 4096 // claims of a job that wait at once
+	// giveUpLimit is how long a claim that has ended waits to hear what was handed out to it meanwhile.
+	giveUpLimit = 500 * time.Millisecond
 )
 
 // queue is a job's queue from one Open until the next Open or Shut.
@@ -131,8 +133,8 @@ func (c *Carrier) Publish(ctx context.Context, id job.ID, phase int, chunk int64
 	return nil
 }
 
-// Claim implements engine.Work. When ctx ends while it waits, a chunk handed out at that very moment stays claimed for
-// one AckWait.
+// Claim implements engine.Work. When ctx ends while it waits, a chunk handed out at that moment is given back; one that
+// another node of a cluster hands out before it has heard of it stays claimed for one AckWait.
 func (c *Carrier) Claim(ctx context.Context, id job.ID, wait time.Duration) (engine.Lease, error) {
 	q := c.queue(id)
 	if q == nil {
@@ -211,7 +213,14 @@ func (c *Carrier) pull(ctx context.Context, q *queue, wait time.Duration) (*nats
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = sub.Unsubscribe() }() // with it the server drops the request
+	answered := false
+	defer func() {
+		if !answered {
+			c.giveUp(sub, answers)
+			return
+		}
+		_ = sub.Unsubscribe() // with it the server drops the request
+	}()
 	if err := c.conn.PublishRequest(q.next, inbox, body); err != nil {
 		return nil, err
 	}
@@ -219,21 +228,29 @@ func (c *Carrier) pull(ctx context.Context, q *queue, wait time.Duration) (*nats
 	defer late.Stop()
 	select {
 	case m := <-answers:
+		answered = true
 		return m, nil
 	case <-late.C:
 		return nil, nats.ErrTimeout
 	case <-c.closed:
 		return nil, errClosed
 	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
+}
+
+// giveUp ends a pull that nobody waits for any more. What the server handed out before it heard of that is on its way
+// here ahead of the answer to a flush, and goes back at once.
+func (c *Carrier) giveUp(sub *nats.Subscription, answers <-chan *nats.Msg) {
+	_ = sub.Drain() // tells the server, and takes what still comes
+	_ = c.conn.FlushTimeout(giveUpLimit)
 	select {
 	case m := <-answers:
-		if m.Header.Get(headerStatus) == "" {
+		if isMessage(m) {
 			_ = m.Respond([]byte("-NAK"))
 		}
 	default:
 	}
-	return nil, ctx.Err()
 }
 
 // State implements engine.Work. A chunk given back with a delay counts as running until the delay is over.
