@@ -75,7 +75,11 @@ func (s *serving) living(ctx context.Context) (console.Living, error) {
 	found, err := engine.ReadLiving(ctx, s.node.carrier)
 	var out console.Living
 	for _, n := range found.Nodes {
-		out.Nodes = append(out.Nodes, console.LiveNode{ID: n.ID, Name: n.Name, Started: n.Started, Leads: len(n.Leads)})
+		v := console.LiveNode{ID: n.ID, Name: n.Name, Started: n.Started, Leads: len(n.Leads), Disk: -1, DiskLow: n.Disk.Low()}
+		if n.Disk.Size > 0 {
+			v.Disk = int(100 * n.Disk.Free / n.Disk.Size)
+		}
+		out.Nodes = append(out.Nodes, v)
 	}
 	for _, w := range found.Workers {
 		out.Workers = append(out.Workers, console.LiveWorker(w))

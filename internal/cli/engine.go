@@ -108,7 +108,7 @@ func (c *engineStatusCmd) Help() string {
 	return `Of a cluster: how many copies each stream has, which node leads it, and how far the others lag behind. WORK carries chunks, RES
 their results, JOBS and DONE the jobs' records, ACCESS principals, roles and limits of regions, LIVE who is there. Nodes are the
 processes that lead jobs; workers those that work on them. Exit code 1 when a stream has no leader, or lacks a copy: nothing was heard of
-the node that has it for 5 s.
+the node that has it for 5 s; and when less than a tenth of a node's disk is left.
 
 It connects as the configuration's engine.nkey, engine.credentials or engine.user.`
 }
@@ -148,10 +148,26 @@ const silentAfter = 5
 func (p peerStatus) silent() bool { return p.Offline || p.ActiveSeconds > silentAfter }
 
 type nodeStatus struct {
-	Name    string    `json:"name"`
-	ID      string    `json:"id"`
-	Started time.Time `json:"started"`
-	Jobs    []string  `json:"jobs"` // that it leads
+	Name    string      `json:"name"`
+	ID      string      `json:"id"`
+	Started time.Time   `json:"started"`
+	Jobs    []string    `json:"jobs"`           // that it leads
+	Disk    *diskStatus `json:"disk,omitempty"` // of its folder; absent = it has none
+}
+
+type diskStatus struct {
+	Free int64 `json:"free"` // bytes
+	Size int64 `json:"size"`
+}
+
+func (d *diskStatus) low() bool { return d != nil && engine.Disk(*d).Low() }
+
+// free is what is left of the disk, in words.
+func (d *diskStatus) free() string {
+	if d == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%d%%", 100*d.Free/d.Size)
 }
 
 type workerStatus struct {
@@ -208,7 +224,11 @@ func toEngineStatus(st carrier.Status, l engine.Living) engineStatus {
 		for i, id := range n.Leads {
 			jobs[i] = string(id)
 		}
-		out.Nodes = append(out.Nodes, nodeStatus{Name: n.Name, ID: n.ID, Started: n.Started, Jobs: jobs})
+		o := nodeStatus{Name: n.Name, ID: n.ID, Started: n.Started, Jobs: jobs}
+		if n.Disk.Size > 0 {
+			o.Disk = &diskStatus{Free: n.Disk.Free, Size: n.Disk.Size}
+		}
+		out.Nodes = append(out.Nodes, o)
 	}
 	for _, w := range l.Workers {
 		out.Workers = append(out.Workers, workerStatus{Name: w.Name, ID: w.ID, Started: w.Started, Concurrency: w.Concurrency, Chunks: w.Chunks})
@@ -226,10 +246,10 @@ func (s engineStatus) print(sh *shell) error {
 	}
 	rows = nil
 	for _, n := range s.Nodes {
-		rows = append(rows, []string{sh.foreign(n.Name), strconv.Itoa(len(n.Jobs)), n.Started.UTC().Format(time.RFC3339), n.ID})
+		rows = append(rows, []string{sh.foreign(n.Name), strconv.Itoa(len(n.Jobs)), n.Disk.free(), n.Started.UTC().Format(time.RFC3339), n.ID})
 	}
 	sh.printf("\n")
-	if err := sh.table([]string{"NODE", "JOBS", "STARTED", "ID"}, rows); err != nil {
+	if err := sh.table([]string{"NODE", "JOBS", "DISK FREE", "STARTED", "ID"}, rows); err != nil {
 		return err
 	}
 	rows = nil
@@ -282,8 +302,17 @@ func (s engineStatus) fault() error {
 			faults = append(faults, st.Name+" lacks a copy")
 		}
 	}
+	hint := "a node is down or cut off; jobs go on while two of three run"
+	if len(faults) == 0 {
+		hint = "make room on that disk, or stop the process and move its engine.dir to a larger one; when nothing is left jobs wait"
+	}
+	for _, n := range s.Nodes {
+		if n.Disk.low() {
+			faults = append(faults, fmt.Sprintf("the disk of node %s is nearly full: %s are left", n.Name, n.Disk.free()))
+		}
+	}
 	if len(faults) == 0 {
 		return nil
 	}
-	return withHint(errors.New(strings.Join(faults, ", ")), "a node is down or cut off; jobs go on while two of three run")
+	return withHint(errors.New(strings.Join(faults, ", ")), hint)
 }

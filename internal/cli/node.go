@@ -92,6 +92,12 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		ReportWait: o.reportWait, Keep: filepath.Join(o.dir, "kept"),
 		LookFirst: time.Duration(o.look.First), LookLongest: time.Duration(o.look.Longest), LookLimit: time.Duration(o.look.Limit),
 	}
+	if place.dial == nil {
+		eo.Disk = func() (engine.Disk, error) {
+			free, size, err := carrier.DiskOf(place.folder.Dir)
+			return engine.Disk{Free: free, Size: size}, err
+		}
+	}
 	if o.metrics != nil {
 		eo.Observe = o.metrics.Task
 	}
@@ -113,7 +119,9 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 		if o.metrics != nil {
 			o.metrics.Watch(func(ctx context.Context) telemetry.Load {
 				s := e.Stats(ctx)
-				return telemetry.Load{Jobs: s.Open, Waiting: s.Queue.Waiting, Running: s.Queue.Running}
+				return telemetry.Load{
+					Jobs: s.Open, Waiting: s.Queue.Waiting, Running: s.Queue.Running, DiskFree: s.Disk.Free, DiskSize: s.Disk.Size,
+				}
 			})
 		}
 		return n, nil

@@ -14,6 +14,7 @@ type overviewPage struct {
 	Cards   []card
 	Failed  []jobRow
 	Running []jobRow
+	Alarms  []string
 	NoJobs  bool
 	Create  string
 	Self    string
@@ -40,10 +41,11 @@ func (s *server) overview(c *call) error {
 		frame: s.frame(c, l.t("Overview"), menuOverview), NoJobs: counts["all"] == 0, Create: base + "/jobs/new", Self: base + "/", Live: true,
 	}
 	p.Refresh = 10
-	rate, alive, err := s.pulse(c)
+	rate, alive, alarms, err := s.pulse(c)
 	if err != nil {
 		return err
 	}
+	p.Alarms = alarms
 	open := slices.DeleteFunc(job.Statuses(), job.Status.Final)
 	running, _, err := s.newest(ctx, c.caller, api.Filter{Statuses: open}, "", shownFew)
 	if err != nil {
@@ -90,21 +92,22 @@ func (s *server) overview(c *call) error {
 	return nil
 }
 
-// pulse gives the present rate of the account's running jobs, and how many workers live; -1 when that is not known.
-func (s *server) pulse(c *call) (rate float64, alive int, err error) {
+// pulse gives the present rate of the account's running jobs, how many workers live, -1 when that is not known, and the
+// alarms there are.
+func (s *server) pulse(c *call) (rate float64, alive int, alarms []string, err error) {
 	running, _, err := s.newest(c.Context(), c.caller, api.Filter{Statuses: []job.Status{job.Active}}, "", 2*lookedFailed)
 	if err != nil {
-		return 0, 0, err
+		return 0, 0, nil, err
 	}
 	for _, j := range running {
 		rate += j.Progress.Rate
 	}
 	if s.o.Living == nil {
-		return rate, -1, nil
+		return rate, -1, nil, nil
 	}
 	living, err := s.o.Living(c.Context())
 	if err != nil {
-		return rate, -1, nil // the page is less without it, not wrong
+		return rate, -1, nil, nil // the page is less without it, not wrong
 	}
-	return rate, len(living.Workers), nil
+	return rate, len(living.Workers), c.lang.alarms(living), nil
 }

@@ -227,7 +227,7 @@ func TestWorkersPage(t *testing.T) {
 	f.golden("workers-none", page)
 	f.add(spec(nil), func(j *job.Job) { j.Status = job.Active })
 	f.living = Living{
-		Nodes: []LiveNode{{ID: "n1", Name: "alpha" + hostile, Started: start.Add(-time.Hour), Leads: 3}},
+		Nodes: []LiveNode{{ID: "n1", Name: "alpha" + hostile, Started: start.Add(-time.Hour), Leads: 3, Disk: 7, DiskLow: true}},
 		Workers: []LiveWorker{
 			{ID: "w1", Name: "alpha", Started: start.Add(-time.Hour), Concurrency: 64, Chunks: 4}, {ID: "w2", Started: start.Add(-3 * time.Second), Concurrency: 64},
 		},

@@ -18,6 +18,8 @@ type LiveNode struct {
 	ID, Name string
 	Started  time.Time
 	Leads    int // jobs
+	Disk     int // percent of its disk that are left; -1 = it has none
+	DiskLow  bool
 }
 
 // LiveWorker is a process that works on chunks.
@@ -35,11 +37,12 @@ type workersPage struct {
 	Nodes   []nodeView
 	Workers []workerView
 	Running []jobRow
+	Alarms  []string
 }
 
 type nodeView struct {
-	Name, ID, Leads string
-	Started         moment
+	Name, ID, Leads, Disk string
+	Started               moment
 }
 
 type workerView struct {
@@ -65,8 +68,13 @@ func (s *server) workers(c *call) error {
 	}
 	p := workersPage{frame: s.frame(c, l.t("Workers"), menuWorkers), Self: base + "/workers", Live: true}
 	p.Refresh = 5
+	p.Alarms = l.alarms(living)
 	for _, n := range living.Nodes {
-		p.Nodes = append(p.Nodes, nodeView{Name: visible(n.Name), ID: visible(n.ID), Leads: number(int64(n.Leads)), Started: l.moment(n.Started, now)})
+		v := nodeView{Name: visible(n.Name), ID: visible(n.ID), Leads: number(int64(n.Leads)), Disk: "–", Started: l.moment(n.Started, now)}
+		if n.Disk >= 0 {
+			v.Disk = number(int64(n.Disk)) + " %"
+		}
+		p.Nodes = append(p.Nodes, v)
 	}
 	for _, w := range living.Workers {
 		v := workerView{
@@ -90,3 +98,14 @@ func (s *server) workers(c *call) error {
 }
 
 const shownRunning = 20
+
+// alarms are what somebody should see to before jobs have to wait.
+func (l language) alarms(living Living) []string {
+	var out []string
+	for _, n := range living.Nodes {
+		if n.DiskLow {
+			out = append(out, l.t("The disk of node %s is nearly full: %s %% are left. Make room on it, or move engine.dir to a larger one; when nothing is left jobs wait.", visible(n.Name), number(int64(n.Disk))))
+		}
+	}
+	return out
+}

@@ -1,8 +1,3 @@
-//go:build !race
-
-// Without the race detector: nats-server 2.15.2 replaces its table of API subscriptions unguarded when JetStream is opened
-// again in place (setJetStreamExportSubs against apiDispatch), which is what healing a full disk does.
-
 package engine_test
 
 import (

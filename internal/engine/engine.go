@@ -51,6 +51,8 @@ type Options struct {
 	Name string
 	// NoLead makes this process lead no jobs, NoWork work on none: others of the carrier do.
 	NoLead, NoWork bool
+	// Disk tells how full the disk of the carrier's folder is. Default: nobody looks.
+	Disk func() (Disk, error)
 	// Observe is told of every task's end: the operation's name and how it ended. Default: nobody is told.
 	Observe func(operation string, s job.TaskStatus)
 	// segmentBytes and pageSegments are made small by tests.
@@ -79,6 +81,7 @@ type Engine struct {
 	kept   map[job.ID]keepsake    // what the leaders knew that a loss has ended; belongs to mu
 
 	heardAt atomic.Int64 // Unix time in ns of our last beat that was stored
+	disk    atomic.Pointer[Disk]
 
 	mu      sync.Mutex
 	claimed chan struct{} // closed and replaced when a chunk was claimed or ended
@@ -189,6 +192,9 @@ func (e *Engine) run(ctx context.Context) error {
 		}
 		return newWorker(e).run(wctx)
 	})
+	if e.o.Disk != nil {
+		g.Go(func() error { return e.watchDisk(gctx) })
+	}
 	if !e.o.NoLead {
 		g.Go(func() error { return e.leadAll(gctx, known) })
 		g.Go(func() error { return e.beat(gctx) })

@@ -152,7 +152,9 @@ func newRig(t *testing.T, options func(*engine.Options)) *rig {
 
 func (r *rig) start() *engine.Service {
 	r.t.Helper()
-	c, err := carrier.Open(r.t.Context(), carrier.Options{Dir: filepath.Join(r.dir, "js")})
+	c, err := carrier.Open(r.t.Context(), carrier.Options{
+		Dir: filepath.Join(r.dir, "js"), Logger: slog.New(slog.NewTextHandler(testWriter{r.t}, &slog.HandlerOptions{Level: slog.LevelWarn})),
+	})
 	if err != nil {
 		r.t.Fatal(err)
 	}

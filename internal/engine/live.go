@@ -25,6 +25,7 @@ const (
 type nodeRecord struct {
 	Name    string // for people
 	Started time.Time
+	Disk    Disk
 	Left    bool // it has ended, and said so
 }
 
@@ -134,6 +135,7 @@ func (x *index) holders(id job.ID, lease time.Duration, shut time.Time) bool {
 func (e *Engine) beat(ctx context.Context) error {
 	n := nodeRecord{Name: e.o.Name, Started: e.o.Now()}
 	for {
+		n.Disk = e.diskNow()
 		if e.putBeat(ctx, nodeKey(e.node), encode(n)) {
 			e.heardAt.Store(time.Now().UnixNano())
 		}
@@ -176,6 +178,7 @@ type LiveNode struct {
 	ID, Name string
 	Started  time.Time
 	Leads    []job.ID
+	Disk     Disk // of its folder, if it has one
 }
 
 // LiveWorker is a process that works on chunks.
@@ -230,7 +233,7 @@ func ReadLiving(ctx context.Context, c Records) (Living, error) {
 			if err := json.Unmarshal(r.Value, &n); err != nil || n.Left {
 				return nil
 			}
-			out.Nodes = append(out.Nodes, LiveNode{ID: id, Name: n.Name, Started: n.Started, Leads: leads[id]})
+			out.Nodes = append(out.Nodes, LiveNode{ID: id, Name: n.Name, Started: n.Started, Leads: leads[id], Disk: n.Disk})
 		}
 		if id, ok := strings.CutPrefix(r.Key, workerKey("")); ok {
 			var w workerRecord

@@ -10,11 +10,12 @@ import (
 type Stats struct {
 	Open  map[job.Status]int // jobs that have not ended, of all accounts
 	Queue QueueState         // of all of them together
+	Disk  Disk               // of this process
 }
 
 // Stats counts the open jobs and what is queued of them. A queue that does not answer counts as empty.
 func (e *Engine) Stats(ctx context.Context) Stats {
-	s := Stats{Open: map[job.Status]int{}}
+	s := Stats{Open: map[job.Status]int{}, Disk: e.diskNow()}
 	for id, status := range e.ix.shown() {
 		s.Open[status]++
 		if status != job.Active {

@@ -109,6 +109,8 @@ type Load struct {
 	Jobs    map[job.Status]int // open ones
 	Waiting int                // chunks
 	Running int
+
+	DiskFree, DiskSize int64 // bytes, of the process's folder; 0 = it has none
 }
 
 // Watch has load asked at each look at the metrics, with a few seconds to answer in. Call it once.
@@ -121,10 +123,16 @@ type loadCollector struct{ load func(context.Context) Load }
 var (
 	jobsDesc  = prometheus.NewDesc("drover_jobs", "Jobs that have not ended, by status.", []string{"status"}, nil)
 	queueDesc = prometheus.NewDesc("drover_queue_chunks", "Chunks of Active jobs that wait, and that workers hold.", []string{"state"}, nil)
+	freeDesc  = prometheus.NewDesc("drover_disk_free_bytes", "Room left on the disk of the engine's folder.", nil, nil)
+	sizeDesc  = prometheus.NewDesc("drover_disk_size_bytes", "Size of the disk of the engine's folder.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (loadCollector) Describe(ch chan<- *prometheus.Desc) { ch <- jobsDesc; ch <- queueDesc }
+func (loadCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{jobsDesc, queueDesc, freeDesc, sizeDesc} {
+		ch <- d
+	}
+}
 
 // Collect implements prometheus.Collector.
 func (c loadCollector) Collect(ch chan<- prometheus.Metric) {
@@ -138,4 +146,8 @@ func (c loadCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	ch <- prometheus.MustNewConstMetric(queueDesc, prometheus.GaugeValue, float64(l.Waiting), "waiting")
 	ch <- prometheus.MustNewConstMetric(queueDesc, prometheus.GaugeValue, float64(l.Running), "running")
+	if l.DiskSize > 0 {
+		ch <- prometheus.MustNewConstMetric(freeDesc, prometheus.GaugeValue, float64(l.DiskFree))
+		ch <- prometheus.MustNewConstMetric(sizeDesc, prometheus.GaugeValue, float64(l.DiskSize))
+	}
 }

@@ -14,7 +14,7 @@ func TestTheMetricsSayWhatWasNoted(t *testing.T) {
 	t.Parallel()
 	m := New("v1.2.3")
 	m.Watch(func(context.Context) Load {
-		return Load{Jobs: map[job.Status]int{job.Active: 2}, Waiting: 3, Running: 4}
+		return Load{Jobs: map[job.Status]int{job.Active: 2}, Waiting: 3, Running: 4, DiskFree: 5, DiskSize: 60}
 	})
 	m.Request("cos", "POST", 200, 3*time.Millisecond)
 	m.Request("cos", "BREW", 405, time.Millisecond)
@@ -38,6 +38,8 @@ func TestTheMetricsSayWhatWasNoted(t *testing.T) {
 		`drover_jobs{status="New"} 0`,
 		`drover_queue_chunks{state="waiting"} 3`,
 		`drover_queue_chunks{state="running"} 4`,
+		`drover_disk_free_bytes 5`,
+		`drover_disk_size_bytes 60`,
 		`drover_build_info{version="v1.2.3"} 1`,
 		`process_open_fds`,
 	} {

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -57,8 +56,8 @@ type Carrier struct {
 	markerTTL time.Duration
 	shared    bool // other processes use the same streams
 	replicas  int
-	lock      *os.File       // nil when dialled
-	server    *server.Server // nil when dialled
+	lock      *os.File  // nil when dialled
+	server    *embedded // nil when dialled
 	conn      *nats.Conn
 	js        jetstream.JetStream
 	records   map[engine.Bucket]jetstream.Stream
@@ -71,7 +70,7 @@ type Carrier struct {
 
 	denied atomic.Pointer[denial]
 
-	heal  *healer // of a single node
+	heal  *healer // nil when dialled
 	guard *guard
 
 	closing sync.Once
@@ -110,9 +109,8 @@ func Open(ctx context.Context, o Options) (*Carrier, error) {
 		replicas = clusterReplicas
 	}
 	c := newCarrier(o.Logger, o.AckWait, replicas)
-	if c.shared = o.Cluster != nil; !c.shared {
-		c.heal = &healer{full: make(chan struct{}, 1)}
-	}
+	c.shared = o.Cluster != nil
+	c.heal = &healer{failed: make(chan struct{}, 1)}
 	if o.markerTTL != 0 {
 		c.markerTTL = o.markerTTL
 	}
@@ -152,7 +150,8 @@ func (c *Carrier) start(ctx context.Context, o Options) error {
 			return err
 		}
 	}
-	if err := c.startServer(so); err != nil {
+	c.server = &embedded{options: so, log: &serverLog{to: c.log, heal: c.heal}}
+	if err := c.server.start(); err != nil {
 		return err
 	}
 	if err := c.connectInProcess(self); err != nil {
@@ -161,46 +160,8 @@ func (c *Carrier) start(ctx context.Context, o Options) error {
 	if err := c.makeStreams(ctx, o); err != nil {
 		return err
 	}
-	if c.heal != nil {
-		c.healing(o)
-	}
+	c.healing(o)
 	c.guarding()
-	return nil
-}
-
-func serverOptions(o Options) *server.Options {
-	return &server.Options{
-		ServerName:             "drover",
-		JetStream:              true,
-		StoreDir:               filepath.Join(o.Dir, natsName),
-		DontListen:             true,
-		NoSigs:                 true,
-		DisableJetStreamBanner: true,
-		MaxPayload:             maxPayload,
-		SyncAlways:             o.Sync,
-		JetStreamMaxMemory:     64 << 20, // LIVE: some KB a worker
-		JetStreamMaxStore:      serverStore,
-		// A consumer a job that is open; the default of 1,000 would be a limit on open jobs.
-		JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: 100_000},
-	}
-}
-
-func (c *Carrier) startServer(so *server.Options) error {
-	log := &serverLog{to: c.log, heal: c.heal}
-	s, err := server.NewServer(so)
-	if err != nil {
-		return fmt.Errorf("make the server: %w", err)
-	}
-	c.server = s
-	s.SetLoggerV2(log, false, false, false)
-	s.Start()
-	if !s.ReadyForConnections(startLimit) || !s.JetStreamEnabled() {
-		return fmt.Errorf("start the server: not ready: %s", log.lastError())
-	}
-	// A folder that is not synced as asked would lose what was promised, and nobody would see it before a crash.
-	if got := s.JetStreamConfig(); got == nil || got.SyncAlways != so.SyncAlways {
-		return errors.New("start the server: it does not sync as configured")
-	}
 	return nil
 }
 
@@ -255,8 +216,7 @@ func (c *Carrier) Close() error {
 			c.conn.Close()
 		}
 		if c.server != nil {
-			c.server.Shutdown()
-			c.server.WaitForShutdown()
+			c.server.stop()
 		}
 		if c.lock != nil {
 			err = c.lock.Close()
@@ -264,38 +224,3 @@ func (c *Carrier) Close() error {
 	})
 	return err
 }
-
-// serverLog passes the server's log on. Notices are of no interest to who runs drover.
-type serverLog struct {
-	to   *slog.Logger
-	heal *healer // nil: nothing is healed
-	mu   sync.Mutex
-	last string
-}
-
-func (l *serverLog) lastError() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.last
-}
-
-func (l *serverLog) fail(format string, v []any) {
-	s := fmt.Sprintf(format, v...)
-	l.to.Error("carrier: " + s)
-	l.heal.said(s)
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.last = s
-}
-
-func (l *serverLog) Noticef(format string, v ...any) {
-	l.to.Debug("carrier: " + fmt.Sprintf(format, v...))
-}
-
-func (l *serverLog) Warnf(format string, v ...any) {
-	l.to.Warn("carrier: " + fmt.Sprintf(format, v...))
-}
-func (l *serverLog) Errorf(format string, v ...any) { l.fail(format, v) }
-func (l *serverLog) Fatalf(format string, v ...any) { l.fail(format, v) }
-func (l *serverLog) Debugf(string, ...any)          {}
-func (l *serverLog) Tracef(string, ...any)          {}

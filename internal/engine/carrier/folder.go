@@ -46,12 +46,11 @@ func lockFolder(dir string) (*os.File, error) {
 // halfOfDisk is half of what the folder could grow to: the disk's free bytes and those the folder holds already. Were
 // the latter left out, a restart with a full folder would find a smaller bound than what is stored.
 func halfOfDisk(dir string) (int64, error) {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(dir, &st); err != nil {
-		return 0, fmt.Errorf("ask for the free disk of %q: %w", dir, err)
+	size, _, err := DiskOf(dir)
+	if err != nil {
+		return 0, err
 	}
-	size := int64(st.Bavail) * int64(st.Bsize)
-	err := filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(dir, func(_ string, d fs.DirEntry, err error) error {
 		if err != nil || !d.Type().IsRegular() {
 			return err
 		}
@@ -65,6 +64,16 @@ func halfOfDisk(dir string) (int64, error) {
 		return 0, fmt.Errorf("measure the data folder %q: %w", dir, err)
 	}
 	return size / 2, nil
+}
+
+// DiskOf tells how many bytes are free on a folder's disk, and how many it has, of those that this process may use.
+func DiskOf(dir string) (free, size int64, err error) {
+	var st syscall.Statfs_t
+	if err := syscall.Statfs(dir, &st); err != nil {
+		return 0, 0, fmt.Errorf("ask for the free disk of %q: %w", dir, err)
+	}
+	reserved := st.Bfree - st.Bavail
+	return int64(st.Bavail) * int64(st.Bsize), int64(st.Blocks-reserved) * int64(st.Bsize), nil
 }
 
 // markFolder writes into a new folder what it belongs to, and refuses one that belongs to another kind of carrier: a

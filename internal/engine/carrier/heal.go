@@ -3,99 +3,104 @@ package carrier
 import (
 	"context"
 	"errors"
-	"path/filepath"
+	"slices"
 	"strings"
-	"syscall"
 	"time"
 )
 
 const (
 	healEvery = time.Second
-	// healRoom is how much of the disk must be free for a store that was full to be opened again, in bytes: less would be
-	// full again at once.
+	// healRoom is how much of the disk must be free for a server to be started on it again, in bytes: less would be full
+	// again at once.
 	healRoom = 16 << 20
-	// noSpace is what the server's log says of a full disk; it tells by nothing else.
-	noSpace = "no space left on device"
+	// healedFor is how long a server must have run without a failed write for the next one to be cured at once.
+	healedFor    = 10 * time.Minute
+	healPauseMax = time.Minute
 )
 
-// healer opens a single node's store again after its disk was full. The server refuses every write to a stream once one
-// has failed (nats-server 2.15 setWriteErr), for as long as it has the stream open, also when there is room again.
-// Until then writes go unanswered, and whoever made them waits.
+// writeFailed is what the server's log says, in lower case, when it will not write any more: it tells by nothing else.
+// The cause may be missing from it: a stream whose disk was full says that a sequence is not the expected one.
+var writeFailed = []string{"no space left on device", "critical write error", "resources, will be disabled"}
+
+// healer starts the server anew when it will not write any more. The server refuses every write to a stream, or replica,
+// once one has failed (nats-server 2.15 setWriteErr), and may drop all of a node's streams (handleOutOfSpace), for as long
+// as it runs, also when the disk has room again. Until then a single node's writes go unanswered, and whoever made them
+// waits; in a cluster the other nodes go on while two of three have room.
 type healer struct {
-	full chan struct{} // a write failed for want of room
-	stop context.CancelFunc
-	done chan struct{}
+	failed chan struct{} // a write has failed
+	stop   context.CancelFunc
+	done   chan struct{}
 }
 
 // said takes a line of the server's log.
 func (h *healer) said(line string) {
-	if h != nil && strings.Contains(line, noSpace) {
+	line = strings.ToLower(line)
+	if slices.ContainsFunc(writeFailed, func(s string) bool { return strings.Contains(line, s) }) {
 		select {
-		case h.full <- struct{}{}:
+		case h.failed <- struct{}{}:
 		default:
 		}
 	}
 }
 
-// healing starts the healer of a single node.
+// healing starts the healer.
 func (c *Carrier) healing(o Options) {
 	ctx, stop := context.WithCancel(context.Background())
 	c.heal.stop, c.heal.done = stop, make(chan struct{})
 	go func() {
 		defer close(c.heal.done)
+		var healed time.Time
+		var pause time.Duration
 		for {
 			select {
-			case <-c.heal.full:
+			case <-c.heal.failed:
 			case <-ctx.Done():
 				return
 			}
-			c.log.Error("carrier: the disk is full: jobs wait until there is room", "folder", o.Dir, "needed", healRoom)
+			// What comes back at once is not cured by room: it is tried more and more seldom.
+			if pause = min(healEvery+2*pause, healPauseMax); time.Since(healed) > healedFor {
+				pause = 0
+			}
+			if c.sleep(ctx, pause) != nil {
+				return
+			}
+			c.log.Error("carrier: a write to the disk failed: work here waits until there is room, then the server is started anew",
+				"folder", o.Dir, "needed", healRoom)
 			for c.healed(ctx, o) != nil {
 				if c.sleep(ctx, healEvery) != nil {
 					return
 				}
 			}
-			c.log.Warn("carrier: the disk has room again, and the store is open", "folder", o.Dir)
+			healed = time.Now()
+			c.log.Warn("carrier: the disk has room, and the server was started anew", "folder", o.Dir)
 		}
 	}()
 }
 
 var errNoRoom = errors.New("there is no room yet")
 
-// healed opens the store again if there is room.
+// healed starts the server anew if there is room.
 func (c *Carrier) healed(ctx context.Context, o Options) error {
-	var st syscall.Statfs_t
-	if err := syscall.Statfs(o.Dir, &st); err != nil {
+	free, _, err := DiskOf(o.Dir)
+	if err != nil {
 		return err
 	}
-	if int64(st.Bavail)*int64(st.Bsize) < healRoom {
+	if free < healRoom {
 		return errNoRoom
 	}
-	select {
-	case <-c.heal.full: // said while it was full
-	default:
-	}
-	err := c.reopen(ctx, o)
-	if err != nil && ctx.Err() == nil {
-		c.log.Error("carrier: open the store again", "err", err)
-	}
-	return err
-}
-
-// reopen closes the store and opens it. What was in memory is lost by that, the queues among it, and made again.
-func (c *Carrier) reopen(ctx context.Context, o Options) error {
 	c.guard.looking.Lock() // a stream that is not open yet is not missing
 	defer c.guard.looking.Unlock()
-	cfg := c.server.JetStreamConfig()
-	if cfg == nil {
-		return errNoRoom
+	c.server.stop()
+	select {
+	case <-c.heal.failed: // said until it stopped
+	default:
 	}
-	cfg.StoreDir = filepath.Join(o.Dir, natsName)
-	if err := c.server.ShutdownJetStream(); err != nil {
-		return err
+	err = c.server.start()
+	if err == nil && !c.shared { // what was in memory is lost, the queues among it, and made again
+		err = c.lookAtAll(ctx)
 	}
-	if err := c.server.EnableJetStream(cfg); err != nil {
-		return err
+	if err != nil && ctx.Err() == nil {
+		c.log.Error("carrier: start the server anew", "err", err)
 	}
-	return c.lookAtAll(ctx)
+	return err
 }
