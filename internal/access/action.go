@@ -35,8 +35,9 @@ const (
 	PutJobTagging     Action = "cos:PutJobTagging"
 )
 
-// The actions on regions, which are ours.
+// The actions on regions and on the engine, which are ours.
 const (
+	DescribeEngine     Action = "cos:DescribeEngine"
 	ListRegions        Action = "cos:ListRegions"
 	UpdateRegionLimits Action = "cos:UpdateRegionLimits"
 )

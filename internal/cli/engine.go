@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/config"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
@@ -47,13 +48,13 @@ func openEngine(ctx context.Context, file string, sh *shell, log *slog.Logger) (
 	}
 	c, err := p.open(ctx)
 	if err != nil {
-		if p.alone() {
+		if carrier.IsInUse(err) {
 			err = withHint(err, inUseHint)
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
 			err = withHint(fmt.Errorf("the engine does not answer: %w", err), "two of three nodes must run; --timeout gives them longer")
 		}
-		return nil, nil, err
+		return nil, f, err
 	}
 	return c, f, nil
 }
@@ -99,7 +100,9 @@ func clientAddresses(c config.Cluster) ([]string, error) {
 }
 
 type engineStatusCmd struct {
-	engineFlags
+	Config string `placeholder:"FILE" help:"The configuration file of a node, a client or a single server. Default: the server is asked."`
+	serverFlags
+	Timeout time.Duration `default:"10s" placeholder:"TIME" help:"How long to wait for the engine to answer."`
 	output
 }
 
@@ -110,104 +113,108 @@ their results, JOBS and DONE the jobs' records, ACCESS principals, roles and lim
 processes that lead jobs; workers those that work on them. Exit code 1 when a stream has no leader, or lacks a copy: nothing was heard of
 the node that has it for 5 s; and when less than a tenth of a node's disk is left.
 
-It connects as the configuration's engine.nkey, engine.credentials or engine.user.`
-}
-
-// engineStatus is the answer in JSON.
-type engineStatus struct {
-	Cluster string         `json:"cluster,omitempty"` // absent for a single node
-	Server  string         `json:"server"`            // the one that answered
-	Streams []streamStatus `json:"streams"`
-	Nodes   []nodeStatus   `json:"nodes"`
-	Workers []workerStatus `json:"workers"`
-}
-
-type streamStatus struct {
-	Name      string       `json:"name"`
-	Replicas  int          `json:"replicas"`
-	Leader    string       `json:"leader,omitempty"`
-	Peers     []peerStatus `json:"peers,omitempty"` // the other copies
-	Messages  uint64       `json:"messages"`
-	Bytes     uint64       `json:"bytes"`
-	MaxBytes  int64        `json:"maxBytes,omitempty"` // absent = unbounded
-	Consumers int          `json:"consumers"`
-	Error     string       `json:"error,omitempty"`
-}
-
-type peerStatus struct {
-	Name          string  `json:"name"`
-	Current       bool    `json:"current"`
-	Offline       bool    `json:"offline,omitempty"`
-	Lag           uint64  `json:"lag"` // entries
-	ActiveSeconds float64 `json:"activeSeconds"`
+With --config it connects as the configuration's engine.nkey, engine.credentials or engine.user. A single server's engine is in its
+folder: while that server runs it is asked instead, at --server, DROVER_SERVER or its listen.addr, by a principal with the right
+cos:DescribeEngine. Without --config a server is asked at once.`
 }
 
 // silentAfter is when a copy that says nothing is one less. They speak every second.
 const silentAfter = 5
 
-func (p peerStatus) silent() bool { return p.Offline || p.ActiveSeconds > silentAfter }
+func silent(p client.EnginePeer) bool { return p.Offline || p.ActiveSeconds > silentAfter }
 
-type nodeStatus struct {
-	Name    string      `json:"name"`
-	ID      string      `json:"id"`
-	Started time.Time   `json:"started"`
-	Jobs    []string    `json:"jobs"`           // that it leads
-	Disk    *diskStatus `json:"disk,omitempty"` // of its folder; absent = it has none
-}
+func isLow(d *client.EngineDisk) bool { return d != nil && engine.Disk(*d).Low() }
 
-type diskStatus struct {
-	Free int64 `json:"free"` // bytes
-	Size int64 `json:"size"`
-}
-
-func (d *diskStatus) low() bool { return d != nil && engine.Disk(*d).Low() }
-
-// free is what is left of the disk, in words.
-func (d *diskStatus) free() string {
+// freeText is what is left of the disk, in words.
+func freeText(d *client.EngineDisk) string {
 	if d == nil {
 		return "-"
 	}
 	return fmt.Sprintf("%d%%", 100*d.Free/d.Size)
 }
 
-type workerStatus struct {
-	Name        string    `json:"name"`
-	ID          string    `json:"id"`
-	Started     time.Time `json:"started"`
-	Concurrency int       `json:"concurrency"`
-	Chunks      int       `json:"chunks"`
-}
-
 // Run asks and shows.
 func (c *engineStatusCmd) Run(ctx context.Context, sh *shell) error {
 	ctx, cancel := context.WithTimeout(ctx, c.Timeout)
 	defer cancel()
-	k, _, err := openEngine(ctx, c.Config, sh, nil)
+	st, err := c.ask(ctx, sh)
 	if err != nil {
 		return err
 	}
-	st := k.Status(ctx)
-	living, err := engine.ReadLiving(ctx, k)
-	if err = errors.Join(err, k.Close()); err != nil {
-		return err
-	}
-	out := toEngineStatus(st, living)
 	if c.json() {
-		err = sh.json(out)
+		err = sh.json(st)
 	} else {
-		err = out.print(sh)
+		err = engineView(st).print(sh)
 	}
 	if err == nil {
-		err = out.fault()
+		err = engineView(st).fault()
 	}
 	return err
 }
 
-func toEngineStatus(st carrier.Status, l engine.Living) engineStatus {
-	out := engineStatus{Cluster: st.Cluster, Server: st.Server, Nodes: []nodeStatus{}, Workers: []workerStatus{}}
+// ask asks the engine itself where a configuration tells how to reach it, and else the server that runs it: the engine of
+// a single server is in its folder, which only that server can read while it runs.
+func (c *engineStatusCmd) ask(ctx context.Context, sh *shell) (client.Engine, error) {
+	if c.Config == "" {
+		return c.askServer(ctx, sh)
+	}
+	k, f, err := openEngine(ctx, c.Config, sh, nil)
+	if err == nil {
+		st, err := readEngine(ctx, k)
+		return st, errors.Join(err, k.Close())
+	}
+	if f == nil || !carrier.IsInUse(err) {
+		return client.Engine{}, err
+	}
+	if c.Server == "" && sh.Getenv("DROVER_SERVER") == "" {
+		c.Server = serverURL(f)
+	}
+	st, asked := c.askServer(ctx, sh)
+	if asked != nil {
+		return st, withHint(fmt.Errorf("the engine's folder belongs to a running server, and that one does not tell of it: %w", asked),
+			"name it with --server, and set DROVER_ACCESS_KEY and DROVER_SECRET_KEY to those of a principal with the right cos:DescribeEngine; or stop it first")
+	}
+	return st, nil
+}
+
+func (c *engineStatusCmd) askServer(ctx context.Context, sh *shell) (client.Engine, error) {
+	server, err := c.connect(sh)
+	if err != nil {
+		return client.Engine{}, err
+	}
+	st, err := server.Engine(ctx)
+	return st, server.explain(err)
+}
+
+// serverURL is where the server of a configuration answers on this machine; "" when only it knows.
+func serverURL(f *config.File) string {
+	l := f.Effective.Listen
+	host, port, err := net.SplitHostPort(l.Addr)
+	if err != nil || port == "0" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	scheme := "http"
+	if l.TLS.Cert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
+
+// readEngine asks a carrier.
+func readEngine(ctx context.Context, k *carrier.Carrier) (client.Engine, error) {
+	st := k.Status(ctx)
+	living, err := engine.ReadLiving(ctx, k)
+	return toEngine(st, living), err
+}
+
+func toEngine(st carrier.Status, l engine.Living) client.Engine {
+	out := client.Engine{Cluster: st.Cluster, Server: st.Server, Streams: []client.EngineStream{}, Nodes: []client.EngineNode{}, Workers: []client.EngineWorker{}}
 	for _, s := range st.Streams {
 		name, _ := strings.CutPrefix(s.Name, "KV_")
-		o := streamStatus{
+		o := client.EngineStream{
 			Name: name, Replicas: s.Replicas, Leader: s.Leader, Messages: s.Messages, Bytes: s.Bytes,
 			MaxBytes: max(0, s.MaxBytes), Consumers: s.Consumers,
 		}
@@ -215,7 +222,7 @@ func toEngineStatus(st carrier.Status, l engine.Living) engineStatus {
 			o.Error = s.Err.Error()
 		}
 		for _, p := range s.Peers {
-			o.Peers = append(o.Peers, peerStatus{Name: p.Name, Current: p.Current, Offline: p.Offline, Lag: p.Lag, ActiveSeconds: p.Active.Seconds()})
+			o.Peers = append(o.Peers, client.EnginePeer{Name: p.Name, Current: p.Current, Offline: p.Offline, Lag: p.Lag, ActiveSeconds: p.Active.Seconds()})
 		}
 		out.Streams = append(out.Streams, o)
 	}
@@ -224,29 +231,32 @@ func toEngineStatus(st carrier.Status, l engine.Living) engineStatus {
 		for i, id := range n.Leads {
 			jobs[i] = string(id)
 		}
-		o := nodeStatus{Name: n.Name, ID: n.ID, Started: n.Started, Jobs: jobs}
+		o := client.EngineNode{Name: n.Name, ID: n.ID, Started: n.Started, Jobs: jobs}
 		if n.Disk.Size > 0 {
-			o.Disk = &diskStatus{Free: n.Disk.Free, Size: n.Disk.Size}
+			o.Disk = &client.EngineDisk{Free: n.Disk.Free, Size: n.Disk.Size}
 		}
 		out.Nodes = append(out.Nodes, o)
 	}
 	for _, w := range l.Workers {
-		out.Workers = append(out.Workers, workerStatus{Name: w.Name, ID: w.ID, Started: w.Started, Concurrency: w.Concurrency, Chunks: w.Chunks})
+		out.Workers = append(out.Workers, client.EngineWorker{Name: w.Name, ID: w.ID, Started: w.Started, Concurrency: w.Concurrency, Chunks: w.Chunks})
 	}
 	return out
 }
 
-func (s engineStatus) print(sh *shell) error {
+// engineView shows it to people.
+type engineView client.Engine
+
+func (s engineView) print(sh *shell) error {
 	var rows [][]string
 	for _, st := range s.Streams {
-		rows = append(rows, st.row())
+		rows = append(rows, streamRow(st))
 	}
 	if err := sh.table([]string{"STREAM", "COPIES", "LEADER", "OTHERS", "LAG", "MESSAGES", "BYTES"}, rows); err != nil {
 		return err
 	}
 	rows = nil
 	for _, n := range s.Nodes {
-		rows = append(rows, []string{sh.foreign(n.Name), strconv.Itoa(len(n.Jobs)), n.Disk.free(), n.Started.UTC().Format(time.RFC3339), n.ID})
+		rows = append(rows, []string{sh.foreign(n.Name), strconv.Itoa(len(n.Jobs)), freeText(n.Disk), n.Started.UTC().Format(time.RFC3339), n.ID})
 	}
 	sh.printf("\n")
 	if err := sh.table([]string{"NODE", "JOBS", "DISK FREE", "STARTED", "ID"}, rows); err != nil {
@@ -262,7 +272,7 @@ func (s engineStatus) print(sh *shell) error {
 	return sh.table([]string{"WORKER", "CONCURRENCY", "CHUNKS", "STARTED", "ID"}, rows)
 }
 
-func (s streamStatus) row() []string {
+func streamRow(s client.EngineStream) []string {
 	if s.Error != "" {
 		return []string{s.Name, "?", "none", oneLine(s.Error), "", "", ""}
 	}
@@ -274,7 +284,7 @@ func (s streamStatus) row() []string {
 	for _, p := range s.Peers {
 		state := p.Name
 		switch {
-		case p.silent():
+		case silent(p):
 			state += " (silent)"
 		case !p.Current:
 			state += " (behind)"
@@ -290,7 +300,7 @@ func (s streamStatus) row() []string {
 }
 
 // fault says what is not as it should be.
-func (s engineStatus) fault() error {
+func (s engineView) fault() error {
 	var faults []string
 	for _, st := range s.Streams {
 		switch {
@@ -298,7 +308,7 @@ func (s engineStatus) fault() error {
 			faults = append(faults, st.Name+" has no leader")
 		case st.Replicas > 1 && st.Leader == "":
 			faults = append(faults, st.Name+" has no leader")
-		case slices.ContainsFunc(st.Peers, peerStatus.silent):
+		case slices.ContainsFunc(st.Peers, silent):
 			faults = append(faults, st.Name+" lacks a copy")
 		}
 	}
@@ -307,8 +317,8 @@ func (s engineStatus) fault() error {
 		hint = "make room on that disk, or stop the process and move its engine.dir to a larger one; when nothing is left jobs wait"
 	}
 	for _, n := range s.Nodes {
-		if n.Disk.low() {
-			faults = append(faults, fmt.Sprintf("the disk of node %s is nearly full: %s are left", n.Name, n.Disk.free()))
+		if isLow(n.Disk) {
+			faults = append(faults, fmt.Sprintf("the disk of node %s is nearly full: %s are left", n.Name, freeText(n.Disk)))
 		}
 	}
 	if len(faults) == 0 {

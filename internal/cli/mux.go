@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/api/coscontrol"
@@ -25,6 +26,7 @@ type muxOptions struct {
 	jobs         api.Jobs
 	verifier     *access.Verifier
 	access       *access.Admin
+	engine       func(context.Context) (client.Engine, error)
 	session      func(*http.Request) (api.Caller, bool, error) // who is signed in to the console
 	region       job.Region                                    // default
 	known        func(job.Region) bool
@@ -43,7 +45,7 @@ func newMux(o muxOptions) http.Handler {
 		apiCOS: coscontrol.New(o.jobs, o.verifier, coscontrol.Options{DefaultRegion: o.region, Logger: o.logger}),
 		apiS3:  s3control.New(o.jobs, o.verifier, s3control.Options{DefaultRegion: o.region, Known: o.known, Logger: o.logger}),
 		apiJSON: rest.New(o.jobs, o.verifier, rest.Options{
-			DefaultRegion: o.region, Logger: o.logger, Access: o.access, Session: o.session,
+			DefaultRegion: o.region, Logger: o.logger, Access: o.access, Session: o.session, Engine: o.engine,
 		}),
 	}
 	mux := http.NewServeMux()

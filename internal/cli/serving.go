@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/access/rolestore"
 	"github.com/drover-batch/drover/internal/api"
@@ -81,6 +82,7 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 	}
 	s.server, err = startServer(ctx, serverOptions{listen: o.listen, certificate: o.certificate, logger: o.logger, handler: newMux(muxOptions{
 		jobs: jobs, verifier: verifier, access: admin, session: s.session(pages, limit),
+		engine: func(ctx context.Context) (client.Engine, error) { return readEngine(ctx, s.node.carrier) },
 		region: o.region, known: func(r job.Region) bool { _, ok := o.regions[r]; return ok }, logger: o.logger,
 		metrics: s.metrics, metricsToken: o.metricsToken, ready: s.node.ready,
 		mount: map[string]http.Handler{"/console/": pages, "GET /{$}": http.RedirectHandler("/console/", http.StatusSeeOther)},

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"flag"
@@ -17,6 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api/apitest"
 	"github.com/drover-batch/drover/internal/job"
@@ -59,6 +61,14 @@ func (l *log) String() string {
 	return l.text.String()
 }
 
+// engineOf is what the world's engine says of itself.
+var engineOf = client.Engine{
+	Server:  "n1",
+	Streams: []client.EngineStream{{Name: "JOBS", Replicas: 1, Messages: 7}},
+	Nodes:   []client.EngineNode{{Name: "n1", ID: "1", Jobs: []string{"a"}, Disk: &client.EngineDisk{Free: 1, Size: 2}}},
+	Workers: []client.EngineWorker{},
+}
+
 type world struct {
 	t    *testing.T
 	url  string
@@ -73,6 +83,7 @@ func setup(t *testing.T, heartbeat time.Duration) *world {
 	srv := httptest.NewServer(watched.watch(New(w.jobs, access.NewVerifier(book, nil), Options{
 		Access:        access.NewAdmin(book, leastOf{}),
 		Session:       sessionOf,
+		Engine:        func(context.Context) (client.Engine, error) { return engineOf, nil },
 		DefaultRegion: "local",
 		Logger:        slog.New(slog.NewTextHandler(w.log, nil)),
 		NewRequestID:  func() string { return "request-id-1" },

@@ -6,6 +6,7 @@ package rest
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
@@ -37,6 +39,8 @@ type Options struct {
 	Heartbeat time.Duration
 	// Access keeps principals, roles and the limits of regions; nil = this server has none to show or make.
 	Access *access.Admin
+	// Engine tells the state of the engine; nil = it is not told.
+	Engine func(context.Context) (client.Engine, error)
 	// Session finds who has signed in to the console with the browser that sent a request; ok = false when nobody has.
 	// It is asked where a request has no Authorization header; nil = signatures only.
 	Session func(*http.Request) (c api.Caller, ok bool, err error)
@@ -46,6 +50,7 @@ type server struct {
 	jobs      api.Jobs
 	verifier  *access.Verifier
 	access    *access.Admin
+	status    func(context.Context) (client.Engine, error)
 	session   func(*http.Request) (api.Caller, bool, error)
 	sameSite  *http.CrossOriginProtection
 	region    job.Region
@@ -90,6 +95,7 @@ var routes = []route{
 	{"GET", "/api/v1/jobs/{id}/report/files", nil, func(s *server) handler { return s.reportFiles }},
 	{"GET", "/api/v1/jobs/{id}/report/files/{name}", nil, func(s *server) handler { return s.reportFile }},
 	{"GET", "/api/v1/jobs/{id}/events", nil, func(s *server) handler { return s.events }},
+	{"GET", "/api/v1/engine", nil, func(s *server) handler { return s.admin(s.engine) }},
 	{"GET", "/api/v1/regions", nil, func(s *server) handler { return s.admin(s.listRegions) }},
 	{"PUT", "/api/v1/regions/{name}/limits", nil, func(s *server) handler { return s.admin(s.setRegionLimits) }},
 	{"DELETE", "/api/v1/regions/{name}/limits", nil, func(s *server) handler { return s.admin(s.clearRegionLimits) }},
@@ -111,7 +117,7 @@ const openAPIPath = "/api/v1/openapi.yaml"
 // New makes the handler of /api/v1 and what is below it.
 func New(jobs api.Jobs, v *access.Verifier, o Options) http.Handler {
 	s := &server{
-		jobs: jobs, verifier: v, access: o.Access, session: o.Session, sameSite: http.NewCrossOriginProtection(),
+		jobs: jobs, verifier: v, access: o.Access, status: o.Engine, session: o.Session, sameSite: http.NewCrossOriginProtection(),
 		region: o.DefaultRegion, log: o.Logger, heartbeat: o.Heartbeat,
 	}
 	if s.heartbeat <= 0 {

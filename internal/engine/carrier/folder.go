@@ -36,12 +36,17 @@ func lockFolder(dir string) (*os.File, error) {
 	_ = f.Close()
 	if errors.Is(err, syscall.EWOULDBLOCK) {
 		return nil, &job.Error{
-			Code:    job.Unavailable,
+			Code: job.Unavailable, Err: errInUse,
 			Message: fmt.Sprintf("The data folder %q is in use by another drover process. Stop that process or choose another folder.", dir),
 		}
 	}
 	return nil, fmt.Errorf("lock the data folder %q: %w", dir, err)
 }
+
+var errInUse = errors.New("the folder is locked")
+
+// IsInUse reports whether Open failed because another process holds the folder.
+func IsInUse(err error) bool { return errors.Is(err, errInUse) }
 
 // halfOfDisk is half of what the folder could grow to: the disk's free bytes and those the folder holds already. Were
 // the latter left out, a restart with a full folder would find a smaller bound than what is stored.
