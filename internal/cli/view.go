@@ -103,7 +103,11 @@ func (s *shell) details(j client.Job) {
 	}
 	s.printf("  role       %s\n", s.foreign(spec.Role))
 	for _, e := range j.Events {
-		s.printf("  %s  %s", e.Time.UTC().Format(time.RFC3339), e.To)
+		status := e.To
+		if e.From == e.To { // it stayed
+			status = "(" + status + ")"
+		}
+		s.printf("  %s  %s", e.Time.UTC().Format(time.RFC3339), status)
 		if e.Actor != "" {
 			s.printf(" by %s", s.foreign(e.Actor))
 		}

@@ -229,15 +229,26 @@ func (s *server) before(c *call, j job.Job) *link {
 // steps makes the timeline out of the events.
 func (l language) steps(j job.Job, now time.Time) []step {
 	var out []step
-	for i, e := range j.Events {
-		st := step{Status: l.badge(e.To), Time: l.moment(e.Time, now), Actor: visible(e.Actor), Reason: visible(e.Reason), Last: i == len(j.Events)-1}
-		switch {
-		case !st.Last:
-			st.Duration = l.span(j.Events[i+1].Time.Sub(e.Time))
-		case !j.Status.Final():
-			st.Duration = l.span(now.Sub(e.Time))
+	move, since := -1, time.Time{} // the last one
+	for _, e := range j.Events {
+		st := step{Time: l.moment(e.Time, now), Actor: visible(e.Actor), Reason: visible(e.Reason)}
+		if !e.Moved() {
+			st.Status = badge{l.t("Note"), "pen", "wait"}
+			out = append(out, st)
+			continue
 		}
+		st.Status = l.badge(e.To)
+		if move >= 0 {
+			out[move].Duration = l.span(e.Time.Sub(since))
+		}
+		move, since = len(out), e.Time
 		out = append(out, st)
+	}
+	if move >= 0 {
+		out[move].Last = true
+		if !j.Status.Final() {
+			out[move].Duration = l.span(now.Sub(since))
+		}
 	}
 	return out
 }

@@ -90,6 +90,10 @@ func (l *leader) newCollector(ctx context.Context) (*collector, error) {
 		}
 		if len(c.ckpt.Segments) > 0 || c.ckpt.Mark > 0 {
 			l.log.Warn("the checkpoint was lost and made again from commits/", "rows", c.ckpt.Succeeded+c.ckpt.Failed)
+			if err := l.note(ctx, "The checkpoint was lost, and made again from what lies beside the report: %d tasks are done; the others run.",
+				c.ckpt.Succeeded+c.ckpt.Failed); err != nil {
+				return nil, err
+			}
 		}
 		c.rev, err = l.e.o.Carrier.Create(ctx, Jobs, ckptKey(l.id), encode(c.ckpt))
 		if err != nil {

@@ -47,8 +47,8 @@ func (l *leader) ending(ctx context.Context) error {
 }
 
 func (l *leader) lastActor() string {
-	if e := l.st.Events; len(e) > 0 && l.st.Status == job.Cancelling {
-		return e[len(e)-1].Actor
+	if l.st.Status == job.Cancelling {
+		return l.lastMove().Actor
 	}
 	return system
 }
@@ -57,10 +57,7 @@ func (l *leader) endReason(to job.Status) string {
 	if to == job.Complete {
 		return "Job complete"
 	}
-	if e := l.st.Events; len(e) > 0 {
-		return e[len(e)-1].Reason
-	}
-	return ""
+	return l.lastMove().Reason
 }
 
 // finalFiles brings the job to rest, commits what was handed in, and lists the report's files.

@@ -17,7 +17,6 @@ import (
 const (
 	suspendedFor = 30 * 24 * time.Hour // a job that nobody confirms fails after this
 	keptFor      = 90 * 24 * time.Hour // a finished job's record goes after this
-	maxEvents    = 100
 	system       = "system"
 )
 
@@ -144,8 +143,14 @@ func (l *leader) take(ctx context.Context) error {
 			return err
 		}
 		l.st = stateRecord{Epoch: 1, Leader: l.e.node, Remade: remade, Status: job.New, Since: l.rec.Created, Events: []job.Event{{
-			Time: l.rec.Created, To: job.New, Actor: l.rec.Creator, Reason: "The job was created.",
+			Time: l.rec.Created, To: job.New, Actor: l.rec.Creator, Reason: created(l.rec.Spec),
 		}}}
+		if remade {
+			l.st.Events = append(l.st.Events, job.Event{
+				Time: l.e.o.Now(), From: job.New, To: job.New, Actor: system,
+				Reason: "What was stored of the job was lost. It goes on from its manifest and from what lies beside its report.",
+			})
+		}
 		l.rev, err = l.e.o.Carrier.Create(ctx, Jobs, stateKey(l.id), encode(l.st))
 		l.epoch = 1
 		return err
@@ -220,15 +225,6 @@ func (l *leader) move(ctx context.Context, to job.Status, actor, reason string) 
 	failpoint.Hit(failpoint.StateMoved)
 	l.log.Info("job moved", "from", from.Status, "to", to, "actor", actor, "reason", reason)
 	return nil
-}
-
-// appendEvent keeps the first ten events and the latest of the others.
-func appendEvent(list []job.Event, e job.Event) []job.Event {
-	list = append(list[:len(list):len(list)], e)
-	if len(list) > maxEvents {
-		list = append(list[:10:10], list[11:]...)
-	}
-	return list
 }
 
 // say shows a reason without a move.

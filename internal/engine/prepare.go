@@ -64,7 +64,7 @@ func (l *leader) replan(ctx context.Context) error {
 		return err
 	}
 	l.plan = plan
-	return nil
+	return l.note(ctx, "What the manifest was found to be was lost, and the manifest was read again.")
 }
 
 // cutAnew removes what is queued of the job and where dispatch stood: chunks of a lost plan may have been cut otherwise, and

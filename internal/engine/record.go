@@ -50,6 +50,7 @@ type jobRecord struct {
 	Cancel   *wish       `json:",omitempty"`
 	Pause    *wish       `json:",omitempty"` // nil again once resumed
 	Resume   *wish       `json:",omitempty"` // the last resume, for the events
+	Events   []job.Event `json:",omitempty"` // of what callers changed beside these
 	// Recovered says that the job may have run before this record was made: all others of it were lost.
 	Recovered bool `json:",omitempty"`
 }
@@ -258,6 +259,6 @@ func view(j jobRecord, s stateRecord, live *job.Progress) (job.Job, error) {
 		StatusReason: s.Reason, SuspendedCause: s.SuspendedCause, PausedByUser: j.Pause != nil,
 		Progress: p, Failures: s.Failures,
 		Created: j.Created, Suspended: s.Suspended, Started: s.Started, Terminated: s.Terminated,
-		Events: s.Events, ReportManifest: s.ReportManifest, Generated: generated,
+		Events: eventsOf(j, s), ReportManifest: s.ReportManifest, Generated: generated,
 	}, nil
 }

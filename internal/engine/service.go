@@ -247,7 +247,10 @@ func (s *Service) SetPriority(ctx context.Context, c job.Caller, id job.ID, p jo
 	if p < 0 {
 		return job.Job{}, job.FieldErrorf("priority", "must be 0 to 2147483647.")
 	}
-	j, err := s.change(ctx, c, id, "", func(j *jobRecord, _ job.Status) error {
+	j, err := s.change(ctx, c, id, "", func(j *jobRecord, shown job.Status) error {
+		if p != j.Priority {
+			s.changed(j, shown, c, "The priority was changed from %d to %d.", j.Priority, p)
+		}
 		j.Priority = p
 		return nil
 	})
@@ -262,7 +265,8 @@ func (s *Service) SetLimits(ctx context.Context, c job.Caller, id job.ID, l job.
 	if err := l.Validate(); err != nil {
 		return job.Job{}, err
 	}
-	return s.change(ctx, c, id, "", func(j *jobRecord, _ job.Status) error {
+	return s.change(ctx, c, id, "", func(j *jobRecord, shown job.Status) error {
+		s.changed(j, shown, c, "%s", limitsSentence(l))
 		j.Limits = &l
 		return nil
 	})

@@ -183,6 +183,13 @@ func TestRetryDoesTheFailedTasksAgain(t *testing.T) {
 	if again.Status != job.Complete || again.Progress.Succeeded != 30 || again.Progress.Total != 30 {
 		t.Errorf("retry is %s, %+v, %v", again.Status, again.Progress, again.Failures)
 	}
+	if r := again.Events[0].Reason; !strings.Contains(r, string(old.ID)) {
+		t.Errorf("the new job's first event says %q", r)
+	}
+	if old, err = s.Job(t.Context(), caller, old.ID); err != nil {
+		t.Fatal(err)
+	}
+	wantEvent(t, old, caller.Principal, "30 failed tasks are tried again by job "+string(again.ID))
 	m.fakeStore.mu.Lock()
 	defer m.fakeStore.mu.Unlock()
 	for i := range 300 {

@@ -40,7 +40,11 @@ func (s *Service) Retry(ctx context.Context, c job.Caller, id job.ID, r job.Retr
 	if spec.Manifest.Location.ETag, err = s.writeRetry(ctx, old, files, spec.Manifest.Location); err != nil {
 		return job.Job{}, err
 	}
-	return s.Create(ctx, c, spec)
+	made, err := s.Create(ctx, c, spec)
+	if err == nil {
+		s.noteRetry(ctx, c, old, made.ID)
+	}
+	return made, err
 }
 
 // retryable says why a job cannot be retried.

@@ -79,7 +79,7 @@ var summaries = sync.OnceValue(func() packer {
 
 // summarize packs a finished job's record for listings; nil when it is too long for that.
 func summarize(d doneRecord) []byte {
-	d.Job.Spec.Request.Body, d.Pace = nil, nil
+	d.Job.Spec.Request.Body, d.Job.Events, d.Pace = nil, nil, nil
 	d.State.Events, d.State.Progress.ByCode = nil, withoutSamples(d.State.Progress.ByCode)
 	packed := summaries().in.EncodeAll(encode(d), nil)
 	if len(packed) > maxSummary {

@@ -55,8 +55,11 @@ type Tag struct {
 // Event is one move of a job's status, or another thing worth keeping.
 type Event struct {
 	Time   time.Time
-	From   Status // "" for the creation
+	From   Status // "" for the creation; as To where the status stayed
 	To     Status
 	Actor  string // an access key, or "system"
 	Reason string
 }
+
+// Moved reports whether the status changed; else something else of the job did.
+func (e Event) Moved() bool { return e.From != e.To }
