@@ -188,6 +188,34 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 	leader := openAll(t, all)[0]
 	trust := &tls.Config{MinVersion: tls.VersionTLS13, RootCAs: ca.pool}
 	ctx := t.Context()
+	worker := dial(t, DialOptions{URLs: urls(all), TLS: trust, NKey: seed})
+	api := dial(t, DialOptions{URLs: urls(all), TLS: trust, User: "api", Password: "secret"})
+	whole(t, worker, 0)
+	whole(t, api, 0)
+	rolesDoTheirWork(t, leader, worker, api)
+
+	refuse := func(what string, o DialOptions) {
+		t.Helper()
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		o.URLs = urls(all)
+		if _, err := Dial(ctx, o); err == nil {
+			t.Errorf("%s was let in", what)
+		}
+	}
+	stranger, _ := nkeyFile(t)
+	refuse("a wrong password", DialOptions{TLS: trust, User: "api", Password: "wrong"})
+	refuse("an unknown nkey", DialOptions{TLS: trust, NKey: stranger})
+	refuse("nobody", DialOptions{TLS: trust})
+	refuse("the node's own name", DialOptions{TLS: trust, User: selfUser, Password: "x"})
+	refuse("a client without TLS", DialOptions{User: "api", Password: "secret"})
+	refuse("a client that trusts another", DialOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS13}, User: "api", Password: "secret"})
+}
+
+// rolesDoTheirWork has a worker and an API do all that they may, beside a leader, and more.
+func rolesDoTheirWork(t *testing.T, leader, worker, api *Carrier) {
+	t.Helper()
+	ctx := t.Context()
 	ok := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -202,9 +230,6 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 			}
 		})
 	}
-	worker := dial(t, DialOptions{URLs: urls(all), TLS: trust, NKey: seed})
-	api := dial(t, DialOptions{URLs: urls(all), TLS: trust, User: "api", Password: "secret"})
-
 	rev, err := api.Create(ctx, engine.Jobs, "job.a", []byte("spec"))
 	ok(err)
 	_, err = api.Create(ctx, engine.Jobs, "token.1.a", nil)
@@ -252,7 +277,6 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 		if got, err := c.ResultsOf(ctx, roundsJob, 1, n.Chunk); err != nil || len(got) != 1 {
 			t.Errorf("results = %v, %v", got, err)
 		}
-		whole(t, c, 0)
 	}
 	for _, c := range []*Carrier{worker, api} { // after all that is allowed, for a denial ends what has no answer just then
 		denied("update of a leader's record", func() error { _, err := c.Update(ctx, engine.Jobs, "state.a", nil, 1); return err })
@@ -264,23 +288,6 @@ func TestRolesMayDoTheirWorkAndNoMore(t *testing.T) {
 	denied("an API's result", func() error { return api.PublishResult(ctx, n, nil) })
 	denied("an API's beat", func() error { _, err := api.Put(ctx, engine.Live, "worker.w", nil); return err })
 	wg.Wait()
-
-	refuse := func(what string, o DialOptions) {
-		t.Helper()
-		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		o.URLs = urls(all)
-		if _, err := Dial(ctx, o); err == nil {
-			t.Errorf("%s was let in", what)
-		}
-	}
-	stranger, _ := nkeyFile(t)
-	refuse("a wrong password", DialOptions{TLS: trust, User: "api", Password: "wrong"})
-	refuse("an unknown nkey", DialOptions{TLS: trust, NKey: stranger})
-	refuse("nobody", DialOptions{TLS: trust})
-	refuse("the node's own name", DialOptions{TLS: trust, User: selfUser, Password: "x"})
-	refuse("a client without TLS", DialOptions{User: "api", Password: "secret"})
-	refuse("a client that trusts another", DialOptions{TLS: &tls.Config{MinVersion: tls.VersionTLS13}, User: "api", Password: "secret"})
 }
 
 const roundsJob job.ID = "rounds"
