@@ -96,7 +96,7 @@ func (c *Client) CreateJob(ctx context.Context, s Spec) (Job, error) {
 	return call[Job](ctx, c, http.MethodPost, "/jobs", nil, s)
 }
 
-// If gives a client whose changes are made only while the job has this Revision; else they are refused with the code
+// If gives a client whose changes are made only while the job, or the limits of the region, have this Revision; else they are refused with the code
 // Precondition, status 412.
 func (c *Client) If(revision string) *Client {
 	conditional := *c

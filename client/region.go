@@ -17,6 +17,7 @@ type Region struct {
 	FromConfig bool       `json:"fromConfig,omitempty"` // the limits are those of the answering process's configuration
 	Changed    *time.Time `json:"changed,omitempty"`    // when the limits were set; nil for those of the configuration
 	By         string     `json:"by,omitempty"`         // the access key of who has set them
+	Revision   string     `json:"revision"`             // of the limits, for If; it changes whenever they are set or cleared
 }
 
 // Regions is the answer to a listing of regions.

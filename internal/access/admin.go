@@ -159,7 +159,7 @@ func (m *Admin) SetRegionLimits(ctx context.Context, c job.Caller, name job.Regi
 	if err := m.Allow(c, UpdateRegionLimits, RegionOf(name)); err != nil {
 		return Region{}, err
 	}
-	return m.book.SetRegionLimits(ctx, name, l, c.Principal)
+	return m.book.SetRegionLimits(ctx, c, name, l)
 }
 
 // ClearRegionLimits puts the configuration's limits of a region in force again. It needs cos:UpdateRegionLimits on it.
@@ -167,5 +167,5 @@ func (m *Admin) ClearRegionLimits(ctx context.Context, c job.Caller, name job.Re
 	if err := m.Allow(c, UpdateRegionLimits, RegionOf(name)); err != nil {
 		return Region{}, err
 	}
-	return m.book.ClearRegionLimits(ctx, name)
+	return m.book.ClearRegionLimits(ctx, c, name)
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -19,6 +20,7 @@ type Region struct {
 	FromConfig bool       // Limits are the configuration's
 	Changed    time.Time  // zero for those of the configuration
 	By         string     // the access key of who has set them
+	Revision   string     // of the limits: it changes whenever they are set or cleared
 }
 
 // regionRecord is the limits of a region as stored. They take the place of the configuration's.
@@ -86,26 +88,38 @@ func (b *Book) region(name job.Region) (Region, uint64, error) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if r, ok := b.regions[name]; ok {
-		return Region{Name: name, Limits: r.Limits, Changed: r.Changed, By: r.By}, r.rev, nil
+		return Region{Name: name, Limits: r.Limits, Changed: r.Changed, By: r.By, Revision: strconv.FormatUint(r.rev, 10)}, r.rev, nil
 	}
-	return Region{Name: name, Limits: ofConfig, FromConfig: true}, 0, nil
+	return Region{Name: name, Limits: ofConfig, FromConfig: true, Revision: "0"}, 0, nil
+}
+
+// isStill refuses a change that was asked for of another revision of a region; "" is any.
+func (r Region) isStill(revision string) error {
+	if revision == "" || revision == r.Revision {
+		return nil
+	}
+	return job.Errorf(job.Precondition, "The limits of region %s have changed: they are at revision %s. Look at them again and decide anew.", r.Name, r.Revision)
 }
 
 // SetRegionLimits puts limits on all calls to a region, those of every process together, in the place of the
-// configuration's and of those that were set before; limits that bound nothing too. by is who wants them.
-func (b *Book) SetRegionLimits(ctx context.Context, name job.Region, l job.Limits, by string) (Region, error) {
+// configuration's and of those that were set before; limits that bound nothing too. c is who wants them; where it
+// names a revision and the region's is another, the error is Precondition.
+func (b *Book) SetRegionLimits(ctx context.Context, c job.Caller, name job.Region, l job.Limits) (Region, error) {
 	kv, err := b.kv()
 	if err != nil {
 		return Region{}, err
 	}
-	_, rev, err := b.region(name)
+	r, rev, err := b.region(name)
 	if err != nil {
+		return Region{}, err
+	}
+	if err := r.isStill(c.IfRevision); err != nil {
 		return Region{}, err
 	}
 	if err := l.Validate(); err != nil {
 		return Region{}, err
 	}
-	v, err := json.Marshal(regionRecord{Name: name, Limits: l, Changed: b.o.Now().Truncate(time.Second), By: by})
+	v, err := json.Marshal(regionRecord{Name: name, Limits: l, Changed: b.o.Now().Truncate(time.Second), By: c.Principal})
 	if err != nil {
 		return Region{}, err
 	}
@@ -120,19 +134,26 @@ func (b *Book) SetRegionLimits(ctx context.Context, name job.Region, l job.Limit
 	if err := b.await(ctx, rev); err != nil {
 		return Region{}, err
 	}
-	r, _, err := b.region(name)
+	r, _, err = b.region(name)
 	return r, err
 }
 
-// ClearRegionLimits puts the configuration's limits of a region in force again, each process's own.
-func (b *Book) ClearRegionLimits(ctx context.Context, name job.Region) (Region, error) {
+// ClearRegionLimits puts the configuration's limits of a region in force again, each process's own. The
+// condition is that of SetRegionLimits.
+func (b *Book) ClearRegionLimits(ctx context.Context, c job.Caller, name job.Region) (Region, error) {
 	kv, err := b.kv()
 	if err != nil {
 		return Region{}, err
 	}
 	r, rev, err := b.region(name)
-	if err != nil || rev == 0 {
+	if err != nil {
 		return r, err
+	}
+	if err := r.isStill(c.IfRevision); err != nil {
+		return Region{}, err
+	}
+	if rev == 0 {
+		return r, nil
 	}
 	if err := kv.Delete(ctx, regionKey(name)); err != nil {
 		return Region{}, unavailable(err)

@@ -10,7 +10,7 @@ import (
 type Caller struct {
 	Account   Account
 	Principal string // the access key
-	// IfRevision makes a change of a job conditional: a job whose Revision is another is left alone, and the change is
+	// IfRevision makes a change of a job, or of a region's limits, conditional: what has another Revision is left alone, and the change is
 	// Precondition. "" = no condition.
 	IfRevision string
 }

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"net/http"
+	"strconv"
 
 	"github.com/drover-batch/drover/client"
 	"github.com/drover-batch/drover/internal/access"
@@ -11,7 +12,7 @@ import (
 func (s *server) fromRegion(r access.Region) client.Region {
 	return client.Region{
 		Name: string(r.Name), Default: r.Name == s.region, Limits: FromLimits(r.Limits), FromConfig: r.FromConfig,
-		Changed: when(r.Changed), By: r.By,
+		Changed: when(r.Changed), By: r.By, Revision: r.Revision,
 	}
 }
 
@@ -37,18 +38,28 @@ func (s *server) setRegionLimits(w http.ResponseWriter, c call) error {
 	if err != nil {
 		return err
 	}
-	r, err := s.access.SetRegionLimits(c.Context(), c.caller, job.Region(c.PathValue("name")), l)
+	caller, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
+	r, err := s.access.SetRegionLimits(c.Context(), caller, job.Region(c.PathValue("name")), l)
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", strconv.Quote(r.Revision))
 	return writeJSON(w, http.StatusOK, s.fromRegion(r))
 }
 
 // clearRegionLimits puts the configuration's in force again.
 func (s *server) clearRegionLimits(w http.ResponseWriter, c call) error {
-	r, err := s.access.ClearRegionLimits(c.Context(), c.caller, job.Region(c.PathValue("name")))
+	caller, err := ifMatch(c)
 	if err != nil {
 		return err
 	}
+	r, err := s.access.ClearRegionLimits(c.Context(), caller, job.Region(c.PathValue("name")))
+	if err != nil {
+		return err
+	}
+	w.Header().Set("ETag", strconv.Quote(r.Revision))
 	return writeJSON(w, http.StatusOK, s.fromRegion(r))
 }

@@ -13,8 +13,8 @@ import (
 func TestLimitsOfARegionAreSetShownAndCleared(t *testing.T) {
 	t.Parallel()
 	w := setup(t, 0)
-	ofConfig := client.Region{Name: "local", Default: true, FromConfig: true, Limits: &client.Limits{Bounds: client.Bounds{Rate: 50}}}
-	far := client.Region{Name: "far", FromConfig: true}
+	ofConfig := client.Region{Name: "local", Default: true, FromConfig: true, Limits: &client.Limits{Bounds: client.Bounds{Rate: 50}}, Revision: "0"}
+	far := client.Region{Name: "far", FromConfig: true, Revision: "0"}
 	regions := func() []client.Region {
 		t.Helper()
 		return ask[client.Regions](w, "GET", "/api/v1/regions", "", 200).Regions
@@ -73,5 +73,40 @@ func TestLimitsOfARegionAreRefused(t *testing.T) {
 	}
 	if got := ask[client.Regions](w, "GET", "/api/v1/regions", "", 200); !got.Regions[1].FromConfig {
 		t.Errorf("what was refused is in force: %+v", got.Regions[1])
+	}
+}
+
+// Of two who look and then change the limits, the second is told.
+func TestLimitsOfARegionAreChangedAsSeen(t *testing.T) {
+	t.Parallel()
+	w := setup(t, 0)
+	const path = "/api/v1/regions/local/limits"
+	put := func(tag, body string, want int) client.Region {
+		t.Helper()
+		resp, text := w.send(alice, "PUT", path, body, "If-Match", tag)
+		if resp.StatusCode != want {
+			t.Fatalf("If-Match %s: %d %s, want %d", tag, resp.StatusCode, text, want)
+		}
+		if want != http.StatusOK {
+			return client.Region{}
+		}
+		r := answered[client.Region](t, text)
+		if tag := resp.Header.Get("ETag"); tag != `"`+r.Revision+`"` {
+			t.Errorf("ETag %s of revision %s", tag, r.Revision)
+		}
+		return r
+	}
+	first := put(`"0"`, `{"rate":100}`, 200)
+	put(`"0"`, `{"rate":1}`, 412)
+	put(`"`+first.Revision, `{"rate":1}`, 400)
+	second := put(`"`+first.Revision+`"`, `{"rate":200}`, 200)
+	put(`*`, `{"rate":200}`, 200)
+	for tag, want := range map[string]int{second.Revision: 412, "0": 412} {
+		if resp, text := w.send(alice, "DELETE", path, "", "If-Match", `"`+tag+`"`); resp.StatusCode != want {
+			t.Errorf("clear at %s: %d %s", tag, resp.StatusCode, text)
+		}
+	}
+	if got := ask[client.Regions](w, "GET", "/api/v1/regions", "", 200).Regions[1]; got.Limits.Rate != 200 {
+		t.Errorf("in force is %+v", got)
 	}
 }
