@@ -41,15 +41,16 @@ type nodeOptions struct {
 
 // node is carrier and engine in this process: all of Drover but its entrances.
 type node struct {
-	name    string
-	heard   func() bool // whether the engine's state can be written
-	workers func() int  // how many live
-	jobs    api.Jobs
-	carrier *carrier.Carrier
-	stop    context.CancelFunc
-	ended   chan struct{} // closed when the engine's Run returned err
-	err     error
-	life    context.Context // ends with the engine
+	name      string
+	heard     func() bool // whether the engine's state can be written
+	workers   func() int  // how many live
+	jobBounds func() map[job.ID]job.Bounds
+	jobs      api.Jobs
+	carrier   *carrier.Carrier
+	stop      context.CancelFunc
+	ended     chan struct{} // closed when the engine's Run returned err
+	err       error
+	life      context.Context // ends with the engine
 }
 
 // The folders of a node's state.
@@ -105,7 +106,7 @@ func startNode(ctx context.Context, o nodeOptions) (*node, error) {
 	if err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	n := &node{name: name, heard: e.Heard, workers: e.Workers, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
+	n := &node{name: name, heard: e.Heard, workers: e.Workers, jobBounds: e.JobBounds, jobs: e.Service(), carrier: c, ended: make(chan struct{})}
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	life, die := context.WithCancelCause(context.WithoutCancel(ctx))
 	n.stop, n.life = stop, life

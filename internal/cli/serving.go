@@ -62,6 +62,7 @@ func startServing(ctx context.Context, o servingOptions) (s *serving, err error)
 	if s.node, err = startNode(ctx, n); err != nil {
 		return s, err
 	}
+	s.metrics.WatchCalls(s.calls)
 	keep, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stopKeep = stop
 	s.keeping.Go(func() { s.stores.KeepLimits(keep, s.node.workers) })
@@ -132,6 +133,21 @@ func (s *serving) open(ctx context.Context, c *carrier.Carrier) (engine.Stores, 
 		Regions: s.o.regions, Default: s.o.region, Roles: s.book, Limits: s.book, Observe: s.metrics.Call,
 	})
 	return s.stores, err
+}
+
+// calls is what bounds this process's object calls, for the metrics.
+func (s *serving) calls() telemetry.Calls {
+	out := telemetry.Calls{Regions: map[job.Region]job.Bounds{}, Jobs: s.node.jobBounds()}
+	for region, l := range s.stores.Loads() {
+		out.Regions[region] = l.Bounds
+		for bucket, w := range l.Windows {
+			out.Stores = append(out.Stores, telemetry.Store{
+				Region: region, Bucket: job.Bucket(bucket), InFlight: w.InFlight, Waiting: w.Waiting, Window: w.Window,
+				Rate: w.Rate, Noise: w.Noise, Throttled: w.Throttled,
+			})
+		}
+	}
+	return out
 }
 
 // session finds who is signed in to the console; the limit is that of the signed requests.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -98,6 +99,27 @@ func (w *worker) limitJob(jc *jobContext, l job.Limits) {
 	g := window.NewGate(b)
 	g.OnRoom(w.others)
 	jc.limiter.gate.Store(g)
+}
+
+// JobBounds gives the limits that this process's worker keeps to now, its share of them, by job; jobs without any are left
+// out.
+func (e *Engine) JobBounds() map[job.ID]job.Bounds {
+	out := map[job.ID]job.Bounds{}
+	w := e.working.Load()
+	if w == nil {
+		return out
+	}
+	w.mu.Lock()
+	known := maps.Clone(w.jobs)
+	w.mu.Unlock()
+	for id, jc := range known {
+		jc.limiter.mu.Lock()
+		if jc.limiter.last != (job.Bounds{}) {
+			out[id] = jc.limiter.last
+		}
+		jc.limiter.mu.Unlock()
+	}
+	return out
 }
 
 // others lets n more of the pool look for a row: no more than there is room for, as all that came at once would wait for

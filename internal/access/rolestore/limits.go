@@ -2,6 +2,7 @@ package rolestore
 
 import (
 	"context"
+	"maps"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -71,4 +72,23 @@ func (s *Stores) limit(sharers int) {
 			r.Wire.Load.Bounds.Set(want)
 		}
 	}
+}
+
+// Load is what bounds the calls to a region.
+type Load struct {
+	Bounds  job.Bounds              // in force: this process's share of the region's limits
+	Windows map[string]window.State // by bucket; "" of those that have none of their own
+}
+
+// Loads tells of all regions.
+func (s *Stores) Loads() map[job.Region]Load {
+	s.mu.Lock()
+	bounds := maps.Clone(s.bounds)
+	s.mu.Unlock()
+	out := map[job.Region]Load{}
+	for name, r := range s.o.Regions {
+		b := bounds[name]
+		out[name] = Load{job.Bounds{Rate: b.Rate, Bytes: int64(b.Bytes), Calls: b.InFlight}, r.Wire.Load.States()}
+	}
+	return out
 }
