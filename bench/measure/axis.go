@@ -45,6 +45,7 @@ func (t turn) label() string {
 
 const (
 	few      = 10_000    // objects for clients that take a second for some thousands
+	several  = 50_000    // for rclone where CPU is compared: of 10,000 its start would be a twentieth
 	million  = 1_000_000 // objects for drover at saturation
 	ordinary = 64        // connections
 )
@@ -58,7 +59,7 @@ var axes = []axis{
 			{client: "drover", objects: million, connections: ordinary},
 			{client: "s5cmd run", objects: few, connections: ordinary},
 			{client: "drover", objects: million, connections: ordinary},
-			{client: "rclone copy", objects: few, connections: ordinary},
+			{client: "rclone copy", objects: several, connections: ordinary},
 			{client: "s5cmd cp wildcard", objects: 20_000, exact: true, connections: ordinary},
 			{client: "mc cp --recursive", objects: 20_000, exact: true, connections: ordinary},
 		}}},
@@ -97,7 +98,10 @@ var axes = []axis{
 	},
 	{
 		name: "long", title: "Ten million rows, store at 0 ms, 64 connections", most: 1,
-		cases: []setting{{name: "10,000,000 rows", clients: []turn{{client: "drover", objects: 10 * million, exact: true, connections: ordinary}}}},
+		note: "1,000,000 rows before and after, so that the growth is of the same minutes.",
+		cases: []setting{
+			rowsOf("1,000,000 rows", million), rowsOf("10,000,000 rows", 10*million), rowsOf("1,000,000 rows", million),
+		},
 	},
 	{
 		name: "latency", title: "Copy, store at 30 ms", most: 2,
@@ -128,6 +132,10 @@ var axes = []axis{
 			{client: "s5cmd run", objects: few, connections: ordinary, within: 20 * time.Second},
 		}}},
 	},
+}
+
+func rowsOf(name string, n int) setting {
+	return setting{name: name, clients: []turn{{client: "drover", objects: n, exact: true, connections: ordinary}}}
 }
 
 func latencies(connections ...int) []setting {

@@ -46,13 +46,14 @@ type row struct {
 // rows groups the runs in the order of the axis.
 func (a axis) rows(m measured) []row {
 	var rows []row
+	seen := map[[2]string]bool{} // a case may come again in a round, as a client may in a case
 	for _, c := range a.cases {
-		seen := map[string]bool{}
 		for _, t := range c.clients {
-			if seen[t.label()] {
+			at := [2]string{c.name, t.label()}
+			if seen[at] {
 				continue
 			}
-			seen[t.label()] = true
+			seen[at] = true
 			var runs []result
 			for _, r := range m.Runs {
 				if r.Case == c.name && r.Client == t.label() {

@@ -91,7 +91,8 @@ func (p *parts) of(name, unit string) (float64, bool) {
 var partRows = []struct{ what, name, unit string }{
 	{"CSV, rows decoded", "Survey/csv", "Mrows/s"},
 	{"CSV.gz, rows decoded", "Survey/gzip", "Mrows/s"},
-	{"CSV.gz, four files of an inventory on all cores", "SurveyFiles", "Mrows/s"},
+	{"CSV.gz, four files of an inventory, one core", "SurveyFiles/one", "Mrows/s"},
+	{"the same on two cores", "SurveyFiles/two", "Mrows/s"},
 	{"CSV, cut into chunks", "Cut/csv", "ns/row"},
 	{"CSV.gz, cut into chunks", "Cut/gzip", "ns/row"},
 	{"rows of a chunk that is a reference", "Entries/reference", "ns/row"},
@@ -102,7 +103,8 @@ var partRows = []struct{ what, name, unit string }{
 	{"scanning an answer", "Scan", "ns/op"},
 	{"a call without the kernel's part", "Copy", "ns/op"},
 	{"the copy operation without a store", "CopyApply", "ns/op"},
-	{"a report row", "AppendRow", "ns/op"},
+	{"a report row", "AppendRow/succeeded", "ns/op"},
+	{"a report row of a failed object", "AppendRow/failed", "ns/op"},
 }
 
 func (p *parts) table(s *strings.Builder) {

@@ -28,12 +28,19 @@ func rowsPerSecond(b *testing.B, rows int) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(rows), "ns/row")
 }
 
+// cores gives the benchmark so many of them.
+func cores(b *testing.B, n int) {
+	had := runtime.GOMAXPROCS(n)
+	b.Cleanup(func() { runtime.GOMAXPROCS(had) })
+}
+
 func BenchmarkSurvey(b *testing.B) {
 	text := benchCSV()
 	for name, body := range map[string][]byte{"csv": text, "gzip": gzipped(b, string(text))} {
 		b.Run(name, func(b *testing.B) {
 			s := newStore()
 			m := s.csv(body)
+			cores(b, 1)
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := Survey(b.Context(), s, m, Options{}); err != nil {
@@ -45,7 +52,7 @@ func BenchmarkSurvey(b *testing.B) {
 	}
 }
 
-// BenchmarkSurveyFiles reads four gzip files, several at a time.
+// BenchmarkSurveyFiles reads four gzip files, on one core, and two at a time on two.
 func BenchmarkSurveyFiles(b *testing.B) {
 	s := newStore()
 	body := gzipped(b, string(benchCSV()))
@@ -56,13 +63,18 @@ func BenchmarkSurveyFiles(b *testing.B) {
 		stated = append(stated, fmt.Sprintf(`{"key":%q,"size":%d,"md5Checksum":%q}`, k, len(body), etagOf(body)))
 	}
 	m := s.inventory(`{"fileFormat":"CSV","fileSchema":"Bucket,Key,VersionId","files":[` + strings.Join(stated, ",") + `]}`)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := Survey(b.Context(), s, m, Options{}); err != nil {
-			b.Fatal(err)
-		}
+	for i, name := range []string{"one", "two"} {
+		b.Run(name, func(b *testing.B) {
+			cores(b, i+1)
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Survey(b.Context(), s, m, Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+			rowsPerSecond(b, 4*benchRows)
+		})
 	}
-	rowsPerSecond(b, 4*benchRows)
 }
 
 func BenchmarkCut(b *testing.B) {
