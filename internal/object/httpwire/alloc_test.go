@@ -46,7 +46,7 @@ func TestHotCallsAllocateNothing(t *testing.T) {
 				}
 				c.wire.put(&conn{
 					w: c.wire, key: poolKey{addr: "127.0.0.1:1"}, nc: &loopConn{}, buf: make([]byte, bufferSize),
-					old: time.Now().Add(time.Hour),
+					since: time.Now(), old: time.Now().Add(time.Hour),
 				})
 				ctx, cancel := context.WithCancel(t.Context())
 				defer cancel()
