@@ -159,6 +159,14 @@ func TestCancelARunningJob(t *testing.T) {
 	s.screen("jobs-active")
 	s.follow(`a[data-action="priority"]`, "#do")
 	s.screen("priority")
+	s.visit("/jobs", `a[data-action="limits"]`)
+	s.follow(`a[data-action="limits"]`, "#do")
+	s.fill("#limit-calls", "4")
+	s.screen("limits")
+	s.follow("#do", "#job-id")
+	if got := s.text("#definition"); !strings.Contains(got, "4 calls at a time") {
+		t.Errorf("the running job's definition does not give its limits: %q", got)
+	}
 	s.visit("/jobs", `a[data-action="cancel"]`)
 	s.follow(`a[data-action="cancel"]`, "#do")
 	s.fill(`input[name="reason"]`, "not needed")

@@ -116,7 +116,7 @@ func (s *server) jobsPage(c *call, status int, problems []string) error {
 	for _, j := range l.jobs {
 		p.Rows = append(p.Rows, s.row(c, j))
 	}
-	for _, a := range actions[:len(actions)-2] { // a priority needs a number, and a record is deleted from its job's page
+	for _, a := range actions[:len(actions)-3] { // a priority and limits need numbers, and a record is deleted from its job's page
 		p.Actions = append(p.Actions, button{Action: string(a), Text: c.lang.actionText(a), Danger: a == cancel})
 	}
 	if c.poll() {

@@ -167,6 +167,7 @@ func flash(c *call) string {
 		"pause":     c.lang.t("The job is being paused."),
 		"resume":    c.lang.t("The job goes on."),
 		"priority":  c.lang.t("The priority was changed."),
+		"limits":    c.lang.t("The limits were changed."),
 		"delete":    c.lang.t("The job's record was deleted."),
 		"duplicate": c.lang.t("This form had created the job before: here it is."),
 

@@ -150,10 +150,10 @@ func TestJobsOfOtherAccountsAreNotThere(t *testing.T) {
 func TestButtonsAreAllowedByStatus(t *testing.T) {
 	t.Parallel()
 	want := map[job.Status]string{
-		job.New: "cancel priority", job.Preparing: "cancel priority", job.Suspended: "confirm cancel priority",
-		job.Ready: "pause cancel priority", job.Active: "pause cancel priority", job.Pausing: "cancel priority",
-		job.Paused: "pause cancel priority", job.Completing: "priority", job.Complete: "delete",
-		job.Cancelling: "priority", job.Cancelled: "delete", job.Failing: "priority", job.Failed: "delete",
+		job.New: "cancel priority limits", job.Preparing: "cancel priority limits", job.Suspended: "confirm cancel priority limits",
+		job.Ready: "pause cancel priority limits", job.Active: "pause cancel priority limits", job.Pausing: "cancel priority limits",
+		job.Paused: "pause cancel priority limits", job.Completing: "priority limits", job.Complete: "delete",
+		job.Cancelling: "priority limits", job.Cancelled: "delete", job.Failing: "priority limits", job.Failed: "delete",
 	}
 	for _, st := range job.Statuses() {
 		var got []string

@@ -40,10 +40,11 @@ const (
 	resume   action = "resume"
 	cancel   action = "cancel"
 	priority action = "priority"
+	limit    action = "limits"
 	remove   action = "delete"
 )
 
-var actions = []action{confirm, pause, resume, cancel, priority, remove}
+var actions = []action{confirm, pause, resume, cancel, priority, limit, remove}
 
 // allowed reports whether a job's present status lets it be asked for that.
 func (a action) allowed(j job.Job) bool {
@@ -56,7 +57,7 @@ func (a action) allowed(j job.Job) bool {
 		return j.PausedByUser && (j.Status == job.Ready || j.Status == job.Pausing || j.Status == job.Paused)
 	case cancel:
 		return j.Status == job.New || j.Status.CanBecome(job.Cancelling)
-	case priority:
+	case priority, limit:
 		return !j.Status.Final()
 	case remove:
 		return j.Status.Final()
@@ -80,13 +81,13 @@ type button struct {
 func (l language) actionText(a action) string {
 	return map[action]string{
 		confirm: l.t("Confirm and run"), pause: l.t("Pause"), resume: l.t("Resume"), cancel: l.t("Cancel Job"),
-		priority: l.t("Priority"), remove: l.t("Delete record"),
+		priority: l.t("Priority"), limit: l.t("Limits"), remove: l.t("Delete record"),
 	}[a]
 }
 
 // buttons gives all actions on a job, those that its status does not allow switched off.
 func (l language) buttons(j job.Job) []button {
-	icons := map[action]string{confirm: "play", pause: "pause", resume: "play", cancel: "stop", priority: "sort", remove: "trash"}
+	icons := map[action]string{confirm: "play", pause: "pause", resume: "play", cancel: "stop", priority: "sort", limit: "gauge", remove: "trash"}
 	out := make([]button, 0, len(actions))
 	for _, a := range actions {
 		out = append(out, button{

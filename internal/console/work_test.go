@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/probe"
@@ -178,6 +180,42 @@ func TestLimitsAreSetAndShown(t *testing.T) {
 	j, err := f.jobs.Job(t.Context(), jobCaller, "job-00002")
 	if want := (job.Bounds{Rate: 100, Calls: 4, Bytes: 1 << 19}); err != nil || j.Spec.Limits.Bounds != want || len(j.Spec.Limits.Hours) > 0 {
 		t.Errorf("the job has %+v, %v", j.Spec.Limits, err)
+	}
+}
+
+func TestLimitsOfARunningJobAreChanged(t *testing.T) {
+	t.Parallel()
+	f := signedIn(t)
+	night := []job.Hours{{From: 22 * 60, To: 6 * 60}}
+	id := f.add(spec(func(s *job.Spec) {
+		s.Limits = job.Limits{Bounds: job.Bounds{Rate: 12.5, Calls: 4}, Zone: "UTC", Hours: night}
+	}), func(j *job.Job) { j.Status, j.Limits = job.Active, j.Spec.Limits })
+	path := "/jobs/" + string(id) + "/limits"
+	_, page := f.get(path)
+	for _, want := range []string{`id="limit-rate" type="number" min="0" step="any" value="12.5"`, "This stays as it is: 22:00–06:00 UTC: no limit"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the form has no %s", want)
+		}
+	}
+	j, err := f.jobs.Job(t.Context(), jobCaller, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := j.Revision
+	res, page := f.post(path, url.Values{"limit-rate": {"-1"}, "limit-calls": {"8"}, "revision": {seen}})
+	if res.StatusCode != http.StatusBadRequest || !strings.Contains(page, "give a number above zero") || !strings.Contains(page, `value="8"`) {
+		t.Errorf("a bad limit answers %d, without what was typed or what is wrong", res.StatusCode)
+	}
+	res, _ = f.post(path, url.Values{"limit-rate": {""}, "limit-calls": {"8"}, "limit-bytes": {"1"}, "revision": {seen}})
+	if res.StatusCode != http.StatusSeeOther {
+		t.Errorf("the change answers %d", res.StatusCode)
+	}
+	j, err = f.jobs.Job(t.Context(), jobCaller, id)
+	if want := (job.Limits{Bounds: job.Bounds{Calls: 8, Bytes: 1 << 20}, Zone: "UTC", Hours: night}); err != nil || !cmp.Equal(j.Limits, want) {
+		t.Errorf("the job has %+v, %v", j.Limits, err)
+	}
+	if res, _ := f.post(path, url.Values{"limit-calls": {"9"}, "revision": {"of another"}}); res.StatusCode != http.StatusConflict {
+		t.Errorf("a form that was overtaken answers %d", res.StatusCode)
 	}
 }
 
