@@ -39,6 +39,35 @@ func TestLimitsHoldByTheClockOfTheirZone(t *testing.T) {
 	}
 }
 
+// Hours go by what the clock on the wall of their zone says: on the day on which it is put forward the night from 22:00 to
+// 06:00 is an hour shorter, on the other one an hour longer, and an hour that the clock shows twice counts twice.
+func TestHoursFollowTheClockThatIsPutForwardAndBack(t *testing.T) {
+	t.Parallel()
+	day, night, twice := Bounds{Rate: 10}, Bounds{}, Bounds{Rate: 99}
+	l := Limits{Bounds: day, Zone: "Europe/Berlin", Hours: []Hours{
+		{From: clock(t, "02:15"), To: clock(t, "02:45"), Bounds: twice}, {From: clock(t, "22:00"), To: clock(t, "06:00")},
+	}}
+	if err := l.Validate(); err != nil {
+		t.Fatal(err)
+	}
+	for at, want := range map[string]Bounds{ // in UTC
+		"2026-03-28T20:59": day, "2026-03-28T21:00": night, // winter: UTC+1
+		"2026-03-29T00:59": night, "2026-03-29T01:30": night, // 01:59 is followed by 03:00; there is no 02:30
+		"2026-03-29T03:59": night, "2026-03-29T04:00": day, // summer: UTC+2, seven hours later
+		"2026-10-24T19:59": day, "2026-10-24T20:00": night,
+		"2026-10-25T00:30": twice, "2026-10-25T01:00": night, "2026-10-25T01:30": twice, // 02:30 twice
+		"2026-10-25T04:59": night, "2026-10-25T05:00": day, // nine hours later
+	} {
+		now, err := time.Parse("2006-01-02T15:04", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := l.At(now); got != want {
+			t.Errorf("at %s UTC: %+v, want %+v", at, got, want)
+		}
+	}
+}
+
 func TestLimitsAreRefusedWithTheirField(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
