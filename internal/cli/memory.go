@@ -12,7 +12,7 @@ import (
 // limitMemory gives the runtime a soft bound, so that what a short job leaves to the collector does not grow with the
 // length of a long one: the carrier's block caches are dropped under it too. GOMEMLIMIT in the environment goes before.
 func limitMemory(sh *shell, base int64, concurrency int) {
-	const perCall = 64 << 10 // a connection's buffers and a row on its way
+	const perCall = 32 << 10 // a connection's buffers and a row on its way
 	if sh.Getenv("GOMEMLIMIT") == "" {
 		debug.SetMemoryLimit(base + int64(max(concurrency, 64))*perCall)
 	}
@@ -29,7 +29,7 @@ func fixHeap(sh *shell) {
 
 // Bases of limitMemory.
 const (
-	runMemory = 36 << 20
+	runMemory = 38 << 20
 	devMemory = 120 << 20 // with the embedded store's caches
 )
 
