@@ -172,6 +172,7 @@ func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *tim
 		case <-r.c.closed:
 			return errClosed
 		case <-tick.C:
+			r.recount(ctx, cons)
 			if err := r.settle(ctx); err != nil {
 				return err
 			}
@@ -222,6 +223,20 @@ func (r *follower) give(m jetstream.Msg) error {
 	r.last, r.alive = max(r.last, meta.Sequence.Stream), time.Now()
 	r.drained, r.told, r.pause, r.behind = meta.NumPending == 0, false, settleStep, time.Time{}
 	return nil
+}
+
+// recount asks whether what was to come still is: another may have purged it meanwhile, and then nothing comes that says so.
+func (r *follower) recount(ctx context.Context, cons jetstream.Consumer) {
+	if r.drained {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	info, err := cons.Info(ctx)
+	if err != nil {
+		return // the next fetch tells
+	}
+	r.drained = info.NumPending == 0 && info.Delivered.Consumer == r.delivered
 }
 
 // settle tells if the reader has caught up. In a cluster the consumer may be on a node that lags behind, so the stream's
