@@ -39,12 +39,14 @@ func run(m *testing.M) int {
 }
 
 func TestScripts(t *testing.T) {
+	armed := armedBinary(t)
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PATH", filepath.Dir(binary)+string(os.PathListSeparator)+e.Getenv("PATH"))
+			e.Setenv("ARMED", armed)
 			e.Values[runningKey{}] = &running{}
 			return nil
 		},

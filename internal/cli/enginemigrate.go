@@ -14,6 +14,7 @@ import (
 	"github.com/drover-batch/drover/internal/config"
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/engine/carrier"
+	"github.com/drover-batch/drover/internal/failpoint"
 	"github.com/drover-batch/drover/internal/job"
 )
 
@@ -79,6 +80,7 @@ func (m *migration) run(ctx context.Context, from, to string) error {
 	if err := engine.EndHold(ctx, m.to); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.MoveLetGo)
 	if err := engine.RemoveJobs(ctx, m.from); err != nil {
 		return err
 	}
@@ -137,16 +139,23 @@ func (m *migration) carry(ctx context.Context, source, target string) (err error
 	if err := engine.SetHold(ctx, m.from, engine.Hold{Mode: engine.HoldDraining, Other: target, Time: time.Now()}); err != nil {
 		return err
 	}
+	failpoint.Hit(failpoint.MoveHeld)
 	file, err := m.export(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, file.Close(), os.Remove(file.Name())) }()
+	failpoint.Hit(failpoint.MoveExported)
 	imported = true
 	if err := m.to.Import(ctx, file); err != nil {
 		return err
 	}
-	return engine.SetHold(ctx, m.from, engine.Hold{Mode: engine.HoldMoved, Other: target, Time: time.Now()})
+	failpoint.Hit(failpoint.MoveImported)
+	err = engine.SetHold(ctx, m.from, engine.Hold{Mode: engine.HoldMoved, Other: target, Time: time.Now()})
+	if err == nil {
+		failpoint.Hit(failpoint.MoveMade)
+	}
+	return err
 }
 
 // prepareTarget holds the target, which must have no jobs of its own.
@@ -161,6 +170,15 @@ func (m *migration) prepareTarget(ctx context.Context, source string) error {
 	}
 	if n > 0 && h.Mode != engine.HoldFilling {
 		return job.Errorf(job.Conflict, "The engine to move to has %d unfinished jobs of its own. Let them end, or cancel them.", n)
+	}
+	if h.Mode == engine.HoldFilling && h.Other != source {
+		return job.Errorf(job.Conflict, "The engine to move to is being filled with the jobs of %s. Finish that move first: run it again.", h.Other)
+	}
+	if h.Mode == engine.HoldFilling {
+		// What an earlier attempt has brought is out of date: the jobs were led again since, to come to rest.
+		if err := engine.RemoveOpenJobs(ctx, m.to); err != nil {
+			return err
+		}
 	}
 	return engine.SetHold(ctx, m.to, engine.Hold{Mode: engine.HoldFilling, Other: source, Time: time.Now()})
 }

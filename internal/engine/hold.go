@@ -127,9 +127,20 @@ func Portable(key string, value []byte) ([]byte, error) {
 
 // RemoveJobs removes all records of Jobs but the hold.
 func RemoveJobs(ctx context.Context, c Records) error {
+	return removeJobs(ctx, c, func(key string) bool { return key != HoldKey })
+}
+
+// RemoveOpenJobs removes the records of jobs that have not ended; what finished jobs have there, tags and tokens, stays.
+func RemoveOpenJobs(ctx context.Context, c Records) error {
+	return removeJobs(ctx, c, func(key string) bool {
+		return key != HoldKey && !strings.HasPrefix(key, "tags.") && !strings.HasPrefix(key, "token.")
+	})
+}
+
+func removeJobs(ctx context.Context, c Records, which func(key string) bool) error {
 	var keys []string
 	err := eachRecord(ctx, c, Jobs, func(r Record) error {
-		if r.Key != HoldKey {
+		if which(r.Key) {
 			keys = append(keys, r.Key)
 		}
 		return nil

@@ -51,7 +51,16 @@ const (
 	RecordRemoved Point = "record-removed" // some of its records are gone
 )
 
-// Points lists them all.
+// The places of a move of all jobs to another engine, which Points leaves out.
+const (
+	MoveHeld     Point = "move-held"     // both engines are held, no job has come to rest for it
+	MoveExported Point = "move-exported" // all are at rest and written to a file
+	MoveImported Point = "move-imported" // the target has them, and so has the source
+	MoveMade     Point = "move-made"     // the source says that they are the target's, which is held still
+	MoveLetGo    Point = "move-let-go"   // the target is held no more, the source has records of them still
+)
+
+// Points lists those of a job's life.
 func Points() []Point {
 	return []Point{
 		TokenWritten, JobWritten, FileSurveyed, LeadTaken, PlanWritten, StateMoved, QueueOpened, ChunkQueued, CursorUnwritten, CursorWritten,
