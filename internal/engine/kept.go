@@ -39,7 +39,8 @@ func (l *leader) overdue(n *notice) *job.Failure {
 		return nil
 	}
 	return &job.Failure{Code: codeReportNotWritable, Reason: fmt.Sprintf(
-		"The report could not be written for %s. What it lacks is kept in the server's data folder: drover job report gets it. %s", days(l.e.o.ReportWait), n.text)}
+		"The report could not be written for %s. What it lacks is kept in the data folder of the server %s: drover job report gets it from there. %s",
+		days(l.e.o.ReportWait), job.Quote(l.e.o.Name), n.text)}
 }
 
 // waitsSince is since when the job has waited for something, over restarts.
