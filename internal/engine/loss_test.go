@@ -149,11 +149,11 @@ func (c *cutting) Publish(ctx context.Context, id job.ID, phase int, chunk int64
 
 func (c *cutting) PublishResult(ctx context.Context, n engine.ResultName, b []byte) error {
 	if c.hit("before result", "", nil) {
-		return errCut
+		return nil // nobody is left to try it again
 	}
 	err := c.Carrier.PublishResult(ctx, n, b)
 	if c.hit("after result", "", nil) {
-		return errCut
+		return nil
 	}
 	return err
 }

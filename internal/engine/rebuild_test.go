@@ -20,16 +20,24 @@ import (
 	"github.com/drover-batch/drover/internal/report"
 )
 
-// half runs a job until some of it is committed, and crashes the engine there.
+// half runs a job until half of it is done and a part committed, and crashes the engine there.
 func half(t *testing.T, r *rig, spec job.Spec) job.ID {
 	t.Helper()
 	cut := &cutting{cut: make(chan struct{})}
+	commits := 0
 	cut.at = func(op, k string, v []byte) bool {
-		return op == "after update" && strings.HasPrefix(k, "ckpt.") && strings.Contains(string(v), `"Pending":null`)
+		if op == "after update" && strings.HasPrefix(k, "ckpt.") && strings.Contains(string(v), `"Pending":null`) {
+			commits++
+		}
+		return commits == 2
 	}
 	r.wrap = func(c engine.Carrier) engine.Carrier { cut.Carrier = c; return cut }
 	s := r.start()
+	var begun atomic.Int64
 	r.store.onCopy = func(context.Context, job.Key) error {
+		if begun.Add(1) > halfRows/2+50 { // in the middle of a chunk, and not at the list's end, however fast the machine is
+			<-cut.cut
+		}
 		select {
 		case <-cut.cut:
 			return context.Canceled

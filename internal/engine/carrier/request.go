@@ -61,7 +61,7 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 		if d := c.denied.Load(); d != nil && d.at.After(sent) {
 			return d.err
 		}
-		if i++; !c.shared && i == requestAttempts || c.shared && time.Since(begun) > sharedPatience {
+		if i++; c.outOfPatience(i, begun, err) {
 			return fmt.Errorf("no answer to %d requests: %w", i, err)
 		}
 		if time.Since(sent) < requestLimit/2 {
@@ -71,6 +71,18 @@ func (c *Carrier) try(ctx context.Context, f func(ctx context.Context, again boo
 			pause = min(2*pause, lastPause)
 		}
 	}
+}
+
+// outOfPatience reports whether a request that went without answer so often, and for so long, is given up. That there is no
+// stream is said at once, and making it again takes its time.
+func (c *Carrier) outOfPatience(times int, begun time.Time, err error) bool {
+	switch {
+	case c.shared:
+		return time.Since(begun) > sharedPatience
+	case isLost(err):
+		return time.Since(begun) > requestAttempts*requestLimit
+	}
+	return times >= requestAttempts
 }
 
 // denial is a server's word that this user may not do what it tried. It comes beside the request, which gets no answer.
