@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	maxPayload  = 8 << 20 // of one message
+	maxPayload  = 8 << 20   // of one message
+	maxPending  = 256 << 20 // of what a connection has not taken yet: it is dropped beyond that, and readers take 16 hand-ins at once
 	startLimit  = 30 * time.Second
 	flushLimit  = 2 * time.Second
 	serverStore = 1 << 50 // no bound by the server: see bounds

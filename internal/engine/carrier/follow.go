@@ -165,6 +165,7 @@ func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *tim
 		for range messages {
 		}
 	}()
+	before := r.delivered
 	for {
 		select {
 		case <-ctx.Done():
@@ -182,6 +183,9 @@ func (r *follower) fetch(ctx context.Context, cons jetstream.Consumer, tick *tim
 					return err
 				}
 				r.alive = time.Now()
+				if r.delivered == before {
+					return r.missed(ctx, cons)
+				}
 				return ctx.Err()
 			}
 			if err := r.give(m); err != nil {
@@ -237,6 +241,18 @@ func (r *follower) recount(ctx context.Context, cons jetstream.Consumer) {
 		return // the next fetch tells
 	}
 	r.drained = info.NumPending == 0 && info.Delivered.Consumer == r.delivered
+}
+
+// missed is asked after a wait in which nothing came. What was sent all the same was lost on its way, as with a connection
+// that was dropped, and nothing else would say so.
+func (r *follower) missed(ctx context.Context, cons jetstream.Consumer) error {
+	once, cancel := context.WithTimeout(ctx, requestLimit)
+	defer cancel()
+	info, err := cons.Info(once)
+	if err == nil && info.Delivered.Consumer > r.delivered {
+		return fmt.Errorf("messages got lost on their way: %d were sent, %d came", info.Delivered.Consumer, r.delivered)
+	}
+	return ctx.Err()
 }
 
 // settle tells if the reader has caught up. In a cluster the consumer may be on a node that lags behind, so the stream's

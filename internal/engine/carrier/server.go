@@ -76,6 +76,7 @@ func serverOptions(o Options) *server.Options {
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
 		MaxPayload:             maxPayload,
+		MaxPending:             maxPending,
 		SyncAlways:             o.Sync,
 		JetStreamMaxMemory:     64 << 20, // LIVE: some KB a worker
 		JetStreamMaxStore:      serverStore,
