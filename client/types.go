@@ -211,7 +211,7 @@ type Job struct {
 	Suspended      time.Time `json:"suspended,omitzero"`
 	Started        time.Time `json:"started,omitzero"`
 	Terminated     time.Time `json:"terminated,omitzero"`
-	Events         []Event   `json:"events,omitempty"` // oldest first, at most 100
+	Events         []Event   `json:"events,omitempty"` // oldest first, at most 200: 100 of what the job did, 100 of what was asked of it
 	// ReportManifest is the key of the report's manifest once it is written.
 	ReportManifest string `json:"reportManifest,omitempty"`
 	// RetryOf is the job whose failed tasks this one does again.

@@ -69,7 +69,7 @@ type Job struct {
 	Suspended      time.Time // when it began to wait for confirmation; zero = never
 	Started        time.Time // first time Active
 	Terminated     time.Time
-	Events         []Event // oldest first, at most 100
+	Events         []Event // oldest first, at most 200: 100 of what the job did, 100 of what was asked of it
 	// ReportManifest is the report manifest's key (or local path) once it is written.
 	ReportManifest string
 	// Generated is the manifest that Spec.Generator made; zero until then.
