@@ -162,9 +162,16 @@ func TestCancelARunningJob(t *testing.T) {
 	s.visit("/jobs", `a[data-action="limits"]`)
 	s.follow(`a[data-action="limits"]`, "#do")
 	s.fill("#limit-calls", "4")
+	s.hours(1, "22:00", "06:00", "")
+	s.hours(2, "12:00", "13:30", "0.5")
 	s.screen("limits")
+	s.follow(`button[value="rows"]`, `.hours tr:nth-child(7)`)
+	s.follow(`button[value="drop:1"]`, `.hours tr:nth-child(2):last-child`)
+	s.follow("#do", `#limit-zone[aria-invalid="true"]`)
+	s.screen("limits-refused")
+	s.fill("#limit-zone", "Asia/Shanghai")
 	s.follow("#do", "#job-id")
-	if got := s.text("#definition"); !strings.Contains(got, "4 calls at a time") {
+	if got := s.text("#definition"); !strings.Contains(got, "4 calls at a time; 22:00–06:00 Asia/Shanghai: no limit\n") {
 		t.Errorf("the running job's definition does not give its limits: %q", got)
 	}
 	s.visit("/jobs", `a[data-action="cancel"]`)
@@ -201,6 +208,14 @@ func TestCancelARunningJob(t *testing.T) {
 		t.Errorf("%s failed, want 40", got)
 	}
 	s.screen("job-all-failed")
+}
+
+// hours fills in a row of limits at certain hours.
+func (s *site) hours(row int, from, to, rate string) {
+	s.Helper()
+	for name, value := range map[string]string{"from": from, "to": to, "rate": rate} {
+		s.set(fmt.Sprintf(`.hours tbody tr:nth-child(%d) input[name="hours-%s"]`, row, name), value)
+	}
 }
 
 // TestABadListIsExplained names the row that is wrong, and the file that is not there.

@@ -2,7 +2,6 @@ package console
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 
 	"github.com/drover-batch/drover/internal/api"
@@ -19,8 +18,6 @@ type actionPage struct {
 	Says     string // what will happen
 	Effects  []string
 	Priority string
-	Limits   []input
-	Revision string // of the job as the limits were shown
 	TypeWord string // a word that has to be typed first; "" = none
 	Reason   string
 	Error    string
@@ -35,10 +32,14 @@ func (s *server) askAction(c *call) error {
 		return err
 	}
 	if !a.allowed(j) {
-		return job.Errorf(job.Conflict, "Job %s is %s: that is not possible now.", j.ID, j.Status)
+		return impossible(j)
 	}
 	s.renderAction(c, http.StatusOK, j, a, "")
 	return nil
+}
+
+func impossible(j job.Job) error {
+	return job.Errorf(job.Conflict, "Job %s is %s: that is not possible now.", j.ID, j.Status)
 }
 
 func (s *server) target(c *call) (job.Job, action, error) {
@@ -82,55 +83,10 @@ func (s *server) renderAction(c *call, status int, j job.Job, a action, problem 
 		}
 	case priority:
 		p.Says = l.t("A job with a larger number runs first. It may put running jobs with a smaller one on hold.")
-	case limit:
-		p.Says = l.t("They hold for all workers together, at once. Calls under way end as they would.")
-		for _, h := range l.hours(j.Limits) {
-			p.Effects = append(p.Effects, l.t("This stays as it is: %s", h))
-		}
-		p.Limits, p.Revision = l.limitInputs(c, j), j.Revision
 	case remove:
 		p.Says = l.t("The job leaves the list, for good. Objects and the report stay as they are.")
 	}
 	s.render(c, status, "action", p)
-}
-
-// limitInputs are the inputs of a job's limits, with what was typed or else with what holds.
-func (l language) limitInputs(c *call, j job.Job) []input {
-	f := form{url.Values{}}
-	if c.Method == http.MethodPost {
-		f = form{c.PostForm}
-	} else {
-		f.setBounds(j.Limits.Bounds)
-	}
-	out := []input{
-		{Name: "limit-rate", Label: l.t("At most calls a second"), Hint: l.t("All workers together. Empty: as many as the store takes.")},
-		{Name: "limit-calls", Label: l.t("At most calls at a time")},
-		{Name: "limit-bytes", Label: l.t("At most MiB a second")},
-	}
-	for i := range out {
-		out[i].Type, out[i].Value = "number", f.Get(out[i].Name)
-	}
-	return out
-}
-
-// setLimits puts the bounds of the form on a job; those at certain hours stay. Whoever else has changed the job since the form
-// was shown is not overruled.
-func (s *server) setLimits(c *call, id job.ID) error {
-	var p job.Problems
-	bounds := form{c.PostForm}.bounds(c.lang, &p)
-	if err := p.Err(); err != nil {
-		return err
-	}
-	j, err := s.o.Jobs.Job(c.Context(), c.caller, id)
-	if err != nil {
-		return err
-	}
-	caller := c.caller
-	caller.IfRevision = c.PostFormValue("revision")
-	limits := j.Limits
-	limits.Bounds = bounds
-	_, err = s.o.Jobs.SetLimits(c.Context(), caller, id, limits)
-	return err
 }
 
 // act does what a form asks of a job, and goes back to the job.
@@ -148,7 +104,7 @@ func (s *server) act(c *call) error {
 		return nil
 	}
 	err = s.do(c, j.ID, a)
-	if code := job.CodeOf(err); err != nil && (a == priority || a == limit) && (code == job.InvalidArgument || code == job.InvalidRequest) {
+	if code := job.CodeOf(err); err != nil && a == priority && (code == job.InvalidArgument || code == job.InvalidRequest) {
 		s.renderAction(c, http.StatusBadRequest, j, a, job.MessageOf(err))
 		return nil
 	}
@@ -180,8 +136,6 @@ func (s *server) do(c *call, id job.ID, a action) error {
 		if p, err = job.ParsePriority(c.PostFormValue("priority")); err == nil {
 			_, err = s.o.Jobs.SetPriority(ctx, c.caller, id, p)
 		}
-	case limit:
-		err = s.setLimits(c, id)
 	case remove:
 		err = s.o.Jobs.Delete(ctx, c.caller, id)
 	}

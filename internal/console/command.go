@@ -4,7 +4,6 @@ import (
 	"errors"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,7 +20,7 @@ const given = "\n"
 
 // command is the command line that makes the same job.
 func command(s job.Spec) (string, error) {
-	if len(s.Tags) > 0 || len(s.Limits.Hours) > 0 || s.Limits.Bytes > 0 {
+	if len(s.Tags) > 0 {
 		return "", errNoCommand
 	}
 	var args []string
@@ -53,14 +52,7 @@ func command(s job.Spec) (string, error) {
 	flag("description", s.Description)
 	flag("priority", decimalInt(int64(s.Priority)))
 	flag("role", s.Role.ARN)
-	if l := s.Limits.Bounds; l != (job.Bounds{}) {
-		if l.Rate > 0 {
-			flag("limit-rate", strconv.FormatFloat(l.Rate, 'f', -1, 64))
-		}
-		if l.Calls > 0 {
-			flag("limit-calls", decimalInt(int64(l.Calls)))
-		}
-	}
+	limitFlags(s.Limits, "limit-", flag)
 	if !s.ConfirmationRequired {
 		args = append(args, "--start")
 	}

@@ -140,6 +140,8 @@ var routes = []route{
 	{"GET /jobs/{id}/failures", func(s *server) handler { return s.failures }, false},
 	{"GET /jobs/{id}/retry", func(s *server) handler { return s.askRetry }, false},
 	{"POST /jobs/{id}/retry", func(s *server) handler { return s.retry }, false},
+	{"GET /jobs/{id}/limits", func(s *server) handler { return s.jobLimitsPage }, false},
+	{"POST /jobs/{id}/limits", func(s *server) handler { return s.limitJob }, false},
 	{"GET /jobs/{id}/report/{file}", func(s *server) handler { return s.reportFile }, false},
 	{"GET /jobs/{id}/{action}", func(s *server) handler { return s.askAction }, false},
 	{"POST /jobs/{id}/{action}", func(s *server) handler { return s.act }, false},

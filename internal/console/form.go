@@ -26,7 +26,7 @@ var inputs = [lastStep + 1][]string{
 		"acl", "acl-list", "grant-permission", "grant-id", "metadata", "metadata-name", "metadata-value", "tags", "tag-key", "tag-value",
 		"since", "until", "verify", "tier", "days", "wait", "tagging", "set-key", "set-value",
 	},
-	3: {"description", "priority", "report", "report-bucket", "report-prefix", "report-scope", "role", "job-tag-key", "job-tag-value", "job-tags", "limit-rate", "limit-calls", "limit-bytes"},
+	3: slices.Concat([]string{"description", "priority", "report", "report-bucket", "report-prefix", "report-scope", "role", "job-tag-key", "job-tag-value", "job-tags"}, limitInputs),
 	4: {"start"},
 }
 
@@ -41,6 +41,7 @@ func formOf(v url.Values) form {
 			}
 		}
 	}
+	f.setHours(f.hours())
 	return f
 }
 
@@ -95,6 +96,8 @@ func inputOf(field string) (name string, step int) {
 		{"Tags", "job-tags", 3},
 		{"Limits.Calls", "limit-calls", 3},
 		{"Limits.Bytes", "limit-bytes", 3},
+		{"Limits.Hours", "limit-hours", 3},
+		{"Limits.Zone", "limit-zone", 3},
 		{"Limits", "limit-rate", 3},
 	} {
 		if strings.HasPrefix(field, m.field) {
@@ -116,7 +119,7 @@ func (f form) spec(l language, a job.Account) (job.Spec, job.Problems) {
 		s.Tags = tags
 	}
 	p.Add(job.ValidateTags(s.Tags))
-	s.Limits.Bounds = f.bounds(l, &p)
+	s.Limits = f.limits(l, &p)
 	var err error
 	if s.Priority, err = job.ParsePriority(f.Get("priority")); err != nil || s.Priority == 0 {
 		p.Addf("Priority", "%s", l.t("give a positive whole number, at most 2147483647."))
@@ -127,38 +130,6 @@ func (f form) spec(l language, a job.Account) (job.Spec, job.Problems) {
 		}
 	}
 	return s, p
-}
-
-// mebi is what limits of bytes are typed in.
-const mebi = 1 << 20
-
-// bounds are the job's limits; an empty input bounds nothing.
-func (f form) bounds(l language, p *job.Problems) (b job.Bounds) {
-	positive := func(name, field string) float64 {
-		text := f.text(name)
-		if text == "" {
-			return 0
-		}
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil || !(v > 0 && v < 1e9) {
-			p.Addf(field, "%s", l.t("give a number above zero, or leave it empty for no limit."))
-			return 0
-		}
-		return v
-	}
-	b.Rate = positive("limit-rate", "Limits.Rate")
-	b.Calls = int(positive("limit-calls", "Limits.Calls"))
-	b.Bytes = int64(positive("limit-bytes", "Limits.Bytes") * mebi)
-	return b
-}
-
-// setBounds is the other way round.
-func (f form) setBounds(b job.Bounds) {
-	for name, v := range map[string]float64{"limit-rate": b.Rate, "limit-calls": float64(b.Calls), "limit-bytes": float64(b.Bytes) / mebi} {
-		if v > 0 {
-			f.Set(name, strconv.FormatFloat(v, 'f', -1, 64))
-		}
-	}
 }
 
 // text is a value without blanks around it: for names that never have any.
@@ -344,7 +315,7 @@ func (f form) fill(s job.Spec) {
 		set("report-scope", string(s.Report.Scope))
 	}
 	f.setTags("job-tag", s.Tags)
-	f.setBounds(s.Limits.Bounds)
+	f.setLimits(s.Limits)
 	set("operation", s.Operation.Name())
 	switch op := s.Operation.(type) {
 	case *operation.Copy:

@@ -292,36 +292,6 @@ func listed(j job.Job) job.Spec {
 	return s
 }
 
-// limits are a job's limits in words.
-func (l language) limits(all job.Limits) string {
-	return strings.Join(append([]string{l.bounds(all.Bounds)}, l.hours(all)...), "; ")
-}
-
-// hours are those at certain hours.
-func (l language) hours(all job.Limits) (out []string) {
-	for _, h := range all.Hours {
-		out = append(out, job.ClockText(h.From)+"–"+job.ClockText(h.To)+" "+visible(all.Zone)+": "+l.bounds(h.Bounds))
-	}
-	return out
-}
-
-func (l language) bounds(b job.Bounds) string {
-	var out []string
-	if b.Rate > 0 {
-		out = append(out, l.t("%s calls a second", strconv.FormatFloat(b.Rate, 'f', -1, 64)))
-	}
-	if b.Calls > 0 {
-		out = append(out, l.t("%s calls at a time", number(int64(b.Calls))))
-	}
-	if b.Bytes > 0 {
-		out = append(out, l.t("%s a second", size(b.Bytes)))
-	}
-	if len(out) == 0 {
-		return l.t("no limit")
-	}
-	return strings.Join(out, ", ")
-}
-
 // generated says what a list is made of.
 func (l language) generated(g *job.Generator) []pair {
 	out := []pair{{l.t("Objects of the bucket"), visible(string(g.Source)), true}}

@@ -15,7 +15,6 @@ import (
 func (s *server) newJob(c *call) error {
 	f := newForm(s.o.Default, string(job.NewID()))
 	values := c.URL.Query()
-	hours := false // the job has limits that the form has no words for
 	from := values.Get("clone") + values.Get("failed")
 	if from != "" {
 		id, err := api.ParseID(from)
@@ -27,7 +26,6 @@ func (s *server) newJob(c *call) error {
 			return err
 		}
 		f.fill(listed(j))
-		hours = len(j.Spec.Limits.Hours) > 0
 		if values.Has("failed") {
 			if err := s.fillFailed(c, f, j); err != nil {
 				return err
@@ -35,9 +33,6 @@ func (s *server) newJob(c *call) error {
 		}
 	}
 	w := s.newWizard(c, f, 1)
-	if hours {
-		w.notice = c.lang.t("The limits at certain hours of that job are not taken over: set them with drover job limits.")
-	}
 	roles, err := s.roles(c)
 	if err != nil {
 		return err
@@ -118,6 +113,8 @@ func (s *server) wizard(c *call) error {
 		w.look(true)
 	case "rows":
 		w.more = true
+	case "drop":
+		w.f.dropHours(arg)
 	case "example": // each page of the step has it
 	case "least":
 		f := roleFormOf(c.PostForm)
@@ -196,7 +193,7 @@ func (w *wizard) blame(e *job.Error, step int) {
 	case name == "" && e.Field != "ClientRequestToken":
 		w.general = append(w.general, e.Message)
 	case name != "" && (step == 0 || step == at):
-		text := strings.TrimPrefix(e.Message, e.Field+": ")
+		text := w.c.lang.blamed(e)
 		if w.errs[name] != "" {
 			text = w.errs[name] + " " + text
 		}

@@ -24,6 +24,7 @@ type wizardPage struct {
 	Role    *newRole // a role that can be made at this step; nil = none can
 	Sources string   // the buckets that its policy speaks of
 	JobTags []rowView
+	Limits  limitsForm
 
 	Grants, Metadata, Tags, SetTags []rowView
 
@@ -101,6 +102,7 @@ func (w *wizard) render(status int) error {
 		p.Example = w.example()
 	case 3:
 		p.JobTags, p.Done = w.rows("job-tag-key", "job-tag-value", 2), w.done
+		p.Limits = l.limitsForm(w.f, w.errs, w.more)
 		if err := w.offerRole(&p); err != nil {
 			return err
 		}
@@ -283,9 +285,6 @@ func (p wizardPage) Input(name string) input {
 		"days":            {Label: l.t("Validity (days)"), Hint: l.t("1–365. After so many days the restored copies are deleted."), Type: "number"},
 		"description":     {Label: l.t("Job Description (optional)"), Hint: l.t("At most 256 bytes.")},
 		"priority":        {Label: l.t("Job Priority"), Hint: l.t("A positive integer. A larger number runs first."), Type: "number"},
-		"limit-rate":      {Label: l.t("At most calls a second"), Hint: l.t("All workers together. Empty: as many as the store takes."), Type: "number"},
-		"limit-calls":     {Label: l.t("At most calls at a time"), Type: "number"},
-		"limit-bytes":     {Label: l.t("At most MiB a second"), Type: "number"},
 		"report-bucket":   {Label: l.t("Report bucket")},
 		"report-prefix":   {Label: l.t("Report path")},
 	}[name]

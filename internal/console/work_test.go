@@ -9,8 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
 	"github.com/drover-batch/drover/internal/object/probe"
@@ -148,74 +146,6 @@ func TestTheWorkOfAJob(t *testing.T) {
 	}
 	if res, _ := f.get("/jobs/" + string(id)); res.StatusCode != http.StatusOK {
 		t.Errorf("without its work the page answers %d", res.StatusCode)
-	}
-}
-
-func TestLimitsAreSetAndShown(t *testing.T) {
-	t.Parallel()
-	f := signedIn(t)
-	id := f.add(spec(func(s *job.Spec) {
-		s.Limits = job.Limits{Bounds: job.Bounds{Rate: 12.5, Calls: 4, Bytes: 3 << 20}, Zone: "UTC", Hours: []job.Hours{{From: 22 * 60, To: 6 * 60}}}
-	}), func(j *job.Job) { j.Limits = j.Spec.Limits })
-	_, page := f.get("/jobs/" + string(id))
-	if want := "12.5 calls a second, 4 calls at a time, 3.0 MiB a second; 22:00–06:00 UTC: no limit"; !strings.Contains(page, want) {
-		t.Errorf("the page does not say %q", want)
-	}
-	_, page = f.get("/jobs/new?clone=" + string(id))
-	if !strings.Contains(page, "are not taken over") {
-		t.Error("that hours are lost is not said")
-	}
-	_, page = f.step(page, "next")
-	_, page = f.step(page, "next")
-	f.atStep(page, 3)
-	if !strings.Contains(page, `name="limit-rate" id="limit-rate" type="number" min="0" step="any" value="12.5"`) {
-		t.Error("the limits do not come along")
-	}
-	_, again := f.step(page, "next", "limit-calls", "-3", "limit-bytes", "much")
-	if f.atStep(again, 3); strings.Count(again, "give a number above zero") != 2 {
-		t.Error("bad limits are not explained")
-	}
-	_, page = f.step(page, "next", "limit-rate", "100", "limit-bytes", "0.5")
-	_, _ = f.step(page, "create", "manifest-etag", "0f343b0931126a20f133d67c2b018a3b")
-	j, err := f.jobs.Job(t.Context(), jobCaller, "job-00002")
-	if want := (job.Bounds{Rate: 100, Calls: 4, Bytes: 1 << 19}); err != nil || j.Spec.Limits.Bounds != want || len(j.Spec.Limits.Hours) > 0 {
-		t.Errorf("the job has %+v, %v", j.Spec.Limits, err)
-	}
-}
-
-func TestLimitsOfARunningJobAreChanged(t *testing.T) {
-	t.Parallel()
-	f := signedIn(t)
-	night := []job.Hours{{From: 22 * 60, To: 6 * 60}}
-	id := f.add(spec(func(s *job.Spec) {
-		s.Limits = job.Limits{Bounds: job.Bounds{Rate: 12.5, Calls: 4}, Zone: "UTC", Hours: night}
-	}), func(j *job.Job) { j.Status, j.Limits = job.Active, j.Spec.Limits })
-	path := "/jobs/" + string(id) + "/limits"
-	_, page := f.get(path)
-	for _, want := range []string{`id="limit-rate" type="number" min="0" step="any" value="12.5"`, "This stays as it is: 22:00–06:00 UTC: no limit"} {
-		if !strings.Contains(page, want) {
-			t.Errorf("the form has no %s", want)
-		}
-	}
-	j, err := f.jobs.Job(t.Context(), jobCaller, id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	seen := j.Revision
-	res, page := f.post(path, url.Values{"limit-rate": {"-1"}, "limit-calls": {"8"}, "revision": {seen}})
-	if res.StatusCode != http.StatusBadRequest || !strings.Contains(page, "give a number above zero") || !strings.Contains(page, `value="8"`) {
-		t.Errorf("a bad limit answers %d, without what was typed or what is wrong", res.StatusCode)
-	}
-	res, _ = f.post(path, url.Values{"limit-rate": {""}, "limit-calls": {"8"}, "limit-bytes": {"1"}, "revision": {seen}})
-	if res.StatusCode != http.StatusSeeOther {
-		t.Errorf("the change answers %d", res.StatusCode)
-	}
-	j, err = f.jobs.Job(t.Context(), jobCaller, id)
-	if want := (job.Limits{Bounds: job.Bounds{Calls: 8, Bytes: 1 << 20}, Zone: "UTC", Hours: night}); err != nil || !cmp.Equal(j.Limits, want) {
-		t.Errorf("the job has %+v, %v", j.Limits, err)
-	}
-	if res, _ := f.post(path, url.Values{"limit-calls": {"9"}, "revision": {"of another"}}); res.StatusCode != http.StatusConflict {
-		t.Errorf("a form that was overtaken answers %d", res.StatusCode)
 	}
 }
 
