@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -32,7 +31,7 @@ const (
 const (
 	// MaxPlaces is how many places a Finding names.
 	MaxPlaces = 10
-	// maxCompared is how many rows are kept to be compared with later ones, some 16 bytes each. Behind them only
+	// maxCompared is how many rows are kept to be compared with later ones, at most 32 bytes each. Behind them only
 	// neighbours are compared.
 	maxCompared = 8 << 20
 )
@@ -75,7 +74,7 @@ func (l *Linted) Errors() (n int64) {
 // Lint reads all of a manifest as Survey does, but goes on behind what is wrong and also names what is doubtful. The
 // error is the context's, or says that the manifest itself cannot be read; all else that is wrong is in the findings.
 func Lint(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Linted, error) {
-	l := &linter{seed: maphash.MakeSeed(), seen: map[uint64]struct{}{}}
+	l := &linter{seen: NewSeen(maxCompared)}
 	p, files, err := begin(ctx, o, m, opt)
 	if err != nil {
 		return &l.out, l.unlessMissing(err)
@@ -89,7 +88,7 @@ func Lint(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Linted, 
 	if l.out.Rows == 0 && l.out.Errors() == 0 {
 		l.find(RankError, CodeEmpty, Place{File: nameOf(m.Location).String()}, "it lists no object; there is nothing to do")
 	}
-	l.out.Compared = int64(len(l.seen))
+	l.out.Compared = l.seen.Kept()
 	return &l.out, nil
 }
 
@@ -97,9 +96,7 @@ func Lint(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Linted, 
 type linter struct {
 	out  Linted
 	plan *Plan
-	seed maphash.Seed
-	seen map[uint64]struct{} // rows by their hash
-	last uint64
+	seen *Seen
 	raw  []byte // the record before it was decoded in place
 }
 
@@ -188,20 +185,9 @@ func (l *linter) row(rd *reader, seen *buckets) {
 
 // compare looks for the row among those before.
 func (l *linter) compare(r *row, at Place) {
-	var h maphash.Hash
-	h.SetSeed(l.seed)
-	for _, v := range [][]byte{r.bucket, r.key, r.version} {
-		_, _ = h.Write(v)
-		_ = h.WriteByte(0xff) // no part of UTF-8, so that values cannot run into one another
-	}
-	sum := h.Sum64()
-	_, was := l.seen[sum]
-	if was || sum == l.last && l.out.Rows > 1 {
+	if l.seen.Add(r.bucket, r.key, r.version) {
 		l.find(RankWarning, CodeDouble, at, "the same object stands in the list before: it would be worked on twice")
-	} else if len(l.seen) < maxCompared {
-		l.seen[sum] = struct{}{}
 	}
-	l.last = sum
 }
 
 // rawKey is the key as written in the record kept aside.

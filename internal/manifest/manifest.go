@@ -9,6 +9,8 @@ package manifest
 import (
 	"context"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/drover-batch/drover/internal/job"
@@ -76,6 +78,11 @@ type Plan struct {
 	Chunks    int64
 	// Buckets are the distinct source buckets with the first row that names each; at most 100.
 	Buckets []BucketAt
+}
+
+// Has reports whether the list has a column.
+func (p *Plan) Has(c Column) bool {
+	return slices.ContainsFunc(p.Columns, func(has Column) bool { return strings.EqualFold(string(has), string(c)) })
 }
 
 // BucketAt is a source bucket and where it first stands.

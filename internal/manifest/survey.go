@@ -33,6 +33,9 @@ type Options struct {
 	// Progress, when not nil, is called after each data file with the plan so far, which it must not keep. Its error
 	// ends the survey.
 	Progress func(*Plan) error
+	// Rows, when not nil, is called with all rows in their order, a chunk at a time or what a data file has left of one, and
+	// may keep them. Its error ends the survey. Files are then read one after the other; Resume is left out of account.
+	Rows func([]job.Entry) error
 }
 
 // Survey reads all of a manifest once, checks every row, and pins it. Its errors about the manifest are of type *Error;
@@ -42,16 +45,21 @@ func Survey(ctx context.Context, o Opener, m job.Manifest, opt Options) (*Plan, 
 	if err != nil {
 		return nil, err
 	}
-	done, err := p.resume(ctx, o, opt.Resume, files)
-	if err != nil {
-		return nil, err
-	}
-	err = p.survey(ctx, o, files[done:], func(s surveyed) error {
+	each := func(s surveyed) error {
 		if err := p.add(s.file, s.buckets); err != nil || opt.Progress == nil {
 			return err
 		}
 		return opt.Progress(p)
-	})
+	}
+	if opt.Rows != nil {
+		err = p.surveyInOrder(ctx, o, files, opt.Rows, each)
+	} else {
+		var done int
+		if done, err = p.resume(ctx, o, opt.Resume, files); err != nil {
+			return nil, err
+		}
+		err = p.survey(ctx, o, files[done:], each)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -190,7 +198,7 @@ func (p *Plan) survey(ctx context.Context, o Opener, files []stated, each func(s
 			case <-ctx.Done():
 				return
 			}
-			running.Go(func() { c <- rules.surveyFile(ctx, o, s) })
+			running.Go(func() { c <- rules.surveyFile(ctx, o, s, nil) })
 		}
 	})
 	for c := range queue {
@@ -205,8 +213,48 @@ func (p *Plan) survey(ctx context.Context, o Opener, files []stated, each func(s
 	return ctx.Err()
 }
 
-// surveyFile reads one data file from end to end.
-func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated) surveyed {
+// surveyInOrder reads the files one after the other, and calls tell with their rows and each with what they are.
+func (p *Plan) surveyInOrder(ctx context.Context, o Opener, files []stated, tell func([]job.Entry) error, each func(surveyed) error) error {
+	for _, s := range files {
+		out := p.surveyFile(ctx, o, s, &runs{builder: newBuilder(p.ChunkRows, 64*p.ChunkRows), tell: tell, first: p.Rows})
+		if out.err != nil {
+			return out.err
+		}
+		if err := each(out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// runs gives a file's rows away, a chunk at a time.
+type runs struct {
+	*builder
+	tell  func([]job.Entry) error
+	first int64 // number of the first row that is not given away
+}
+
+func (r *runs) add(row *row) error {
+	r.builder.add(row)
+	if len(r.list) < cap(r.list) {
+		return nil
+	}
+	return r.flush()
+}
+
+// flush gives away what is there. The entries are the receiver's then; the rest of the builder is used again.
+func (r *runs) flush() error {
+	if len(r.list) == 0 {
+		return nil
+	}
+	rows := r.entries(r.first)
+	r.first += int64(len(rows))
+	r.builder = &builder{list: make([]job.Entry, 0, cap(rows)), text: r.text[:0], ends: r.ends[:0]}
+	return r.tell(rows)
+}
+
+// surveyFile reads one data file from end to end, and gives its rows away where they are wanted.
+func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated, rows *runs) surveyed {
 	out := surveyed{}
 	f := &out.file
 	rd, err := p.open(ctx, o, s, f)
@@ -224,11 +272,19 @@ func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated) surveyed {
 		if err == nil {
 			err = seen.add(rd.row.bucket, rd.sc.at)
 		}
+		if err == nil && rows != nil {
+			err = rows.add(&rd.row)
+		}
 		if err != nil {
 			out.err = err
 			return out
 		}
 		f.Rows++
+	}
+	if rows != nil {
+		if out.err = rows.flush(); out.err != nil {
+			return out
+		}
 	}
 	if rd.src.sum != nil {
 		out.err = rd.src.checkMD5(f, s)
