@@ -70,6 +70,12 @@ func (c *Copy) Apply(ctx context.Context, s object.Store, t Task) job.Outcome {
 	return out
 }
 
+// Destination implements Mover.
+func (c *Copy) Destination(e job.Entry) (object.Ref, error) {
+	key, err := c.destination(e.Key)
+	return object.Ref{Bucket: c.TargetBucket, Key: key}, err
+}
+
 // destination gives the copy's key (Tencent Cloud 436/32960: add, replace, delete a prefix).
 func (c *Copy) destination(k job.Key) (job.Key, error) {
 	to := k

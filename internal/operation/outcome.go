@@ -16,6 +16,9 @@ const (
 	codeInternal = "InternalError"
 )
 
+// storeSaid stands between a sentence of our own and the store's.
+const storeSaid = " The store said: "
+
 // refusal fails a task by our own judgement; status is 0 when no call was made for it.
 type refusal struct {
 	code    string
@@ -64,7 +67,7 @@ func (h hints) failed(ctx context.Context, err error) job.Outcome {
 		}
 		status, text = e.Status, said(e)
 		if hint := h[e.Code]; hint != "" {
-			text = hint + " The store said: " + text
+			text = hint + storeSaid + text
 		}
 	}
 	if st, ok := errors.AsType[*step](err); ok {
