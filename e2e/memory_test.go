@@ -6,6 +6,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,4 +63,22 @@ func peakOfRun(t *testing.T, rows int) int64 {
 // peakRSS is what a process that has ended took at most, in bytes.
 func peakRSS(cmd *exec.Cmd) int64 {
 	return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10 // Linux counts in KiB
+}
+
+// TestMemoryOfADryRunDoesNotGrowWithTheManifest: two lists longer than what is compared of them, the one thrice the other.
+func TestMemoryOfADryRunDoesNotGrowWithTheManifest(t *testing.T) {
+	peak := func(rows int) int64 {
+		cmd := exec.Command(binary, "run", "copy", "--endpoint-url", "null:", "--manifest", writeManifest(t, rows), "--to", "target", "--dry-run")
+		out, err := cmd.CombinedOutput()
+		calls := regexp.MustCompile(`(?m)^  all +(\S+)$`).FindStringSubmatch(string(out))
+		if err != nil || calls == nil || strings.ReplaceAll(calls[1], ",", "") != strconv.Itoa(rows) {
+			t.Fatalf("dry run of %d rows: %v\n%s", rows, err, out)
+		}
+		return peakRSS(cmd)
+	}
+	small, large := peak(1_100_000), peak(3_300_000)
+	t.Logf("peak RSS: %d MB at 1,100,000 rows, %d MB at 3,300,000", small>>20, large>>20)
+	if large-small > 8<<20 {
+		t.Errorf("the peak grew by %d MB, more than 8", (large-small)>>20)
+	}
 }

@@ -125,6 +125,13 @@ type manifestRow struct {
 	Class        string `json:"storageClass,omitempty"`
 }
 
+func fromEntry(e job.Entry) manifestRow {
+	return manifestRow{
+		Row: e.Row, Bucket: string(e.Bucket), Key: string(e.Key), Version: string(e.Version),
+		DeleteMarker: e.DeleteMarker, Size: e.Size, ETag: e.ETag, Class: e.Class,
+	}
+}
+
 // Run reads as many rows as are asked for, and no more.
 func (c *manifestHeadCmd) Run(ctx context.Context, sh *shell) error {
 	m, files, err := c.open(ctx, sh)
@@ -137,10 +144,7 @@ func (c *manifestHeadCmd) Run(ctx context.Context, sh *shell) error {
 			if err != nil {
 				return err
 			}
-			rows = append(rows, manifestRow{
-				Row: e.Row, Bucket: string(e.Bucket), Key: string(e.Key), Version: string(e.Version),
-				DeleteMarker: e.DeleteMarker, Size: e.Size, ETag: e.ETag, Class: e.Class,
-			})
+			rows = append(rows, fromEntry(e))
 			if int64(len(rows)) == c.Lines {
 				break
 			}

@@ -30,7 +30,9 @@ func fixHeap(sh *shell) {
 // Bases of limitMemory.
 const (
 	runMemory = 38 << 20
-	devMemory = 120 << 20 // with the embedded store's caches
+	// With the destinations that are compared; its calls need none.
+	dryRunMemory = 60 << 20
+	devMemory    = 120 << 20 // with the embedded store's caches
 )
 
 // limitToGroup gives a server's runtime nine tenths of what its control group (cgroup v2) may have as a soft bound, so that

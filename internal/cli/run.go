@@ -83,6 +83,10 @@ const runHelp = `Example:
 The job's state lies in --state. Stopped in the middle, the same command goes on where it was; when it has ended, the same
 command prints its result again, and --again does it anew. The endpoint null: answers every call at once, for measuring.
 
+With --dry-run the list is read and checked as the job would, the buckets are looked at, and nothing is done: what is printed is
+what the job's tasks would call if all is as the list says and no call has to be repeated. Reading the list and writing the report
+take calls beside these. The exit code is 0 when the job could run, also when some of its tasks would fail.
+
 ` + credentialsHelp
 
 // Help gives an example.
@@ -110,6 +114,7 @@ type runFlags struct {
 	State       string `placeholder:"DIR" help:"Folder of the job's state. Default: .drover/ and a hash of the arguments."`
 	look        config.Look
 	Again       bool `help:"Forget what was done before, and do the job anew."`
+	DryRun      bool `help:"Read the list and say what the job would do: objects, bytes, calls by kind, tasks that would fail. Nothing is changed or written."`
 }
 
 // runCaller is whose jobs these are: the folder's, and nobody else's.
@@ -129,12 +134,16 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 	if err != nil {
 		return err
 	}
+	where.impatient = f.DryRun
 	store, err := f.store(ctx, sh, where)
 	if err != nil {
 		return err
 	}
 	if f.State == "" {
 		f.State = filepath.Join(".drover", spec.Token[:16])
+	}
+	if f.DryRun {
+		return f.dryRun(ctx, sh, spec, op, oneStore{store, where.region})
 	}
 	state, err := openState(f.State, f.Again)
 	if err != nil {

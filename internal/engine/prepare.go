@@ -226,11 +226,27 @@ func (l *leader) checkRights(ctx context.Context, p *manifest.Plan) error {
 	return checker.Check(ctx, spec, sources)
 }
 
-// checkBuckets makes sure that the source buckets exist and lie in the job's region, and that a copy's target exists.
+// checkBuckets is CheckBuckets for the leader's job.
 func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
-	region := l.made.Spec.Region
-	for _, b := range p.Buckets {
-		info, err := l.store.HeadBucket(ctx, b.Bucket)
+	op, err := l.made.Spec.operation()
+	if err != nil {
+		return err
+	}
+	target, err := l.e.targetStore(ctx, l.made.Spec)
+	if err != nil {
+		return err
+	}
+	if target == nil {
+		target = l.store
+	}
+	return CheckBuckets(ctx, l.store, target, l.made.Spec.Region, op, p.Buckets)
+}
+
+// CheckBuckets makes sure that the source buckets exist in a store and lie in the job's region, and that a copy's target
+// exists in its own. An error of a store that may yet answer is object.Retryable.
+func CheckBuckets(ctx context.Context, store, target object.Buckets, region job.Region, op operation.Operation, sources []manifest.BucketAt) error {
+	for _, b := range sources {
+		info, err := store.HeadBucket(ctx, b.Bucket)
 		switch {
 		case err != nil && object.CodeOf(err) == object.CodeNoSuchBucket:
 			return failure(object.CodeNoSuchBucket, "The bucket %q in row %d of %s does not exist.", b.Bucket, b.Row, b.File)
@@ -242,22 +258,11 @@ func (l *leader) checkBuckets(ctx context.Context, p *manifest.Plan) error {
 		}
 		// Any other answer, such as 403: the role may do its work there all the same; each task will tell.
 	}
-	op, err := l.made.Spec.operation()
-	if err != nil {
-		return err
-	}
 	c, ok := op.(*operation.Copy)
 	if !ok {
 		return nil
 	}
-	target, err := l.e.targetStore(ctx, l.made.Spec)
-	if err != nil {
-		return err
-	}
-	if target == nil {
-		target = l.store
-	}
-	_, err = target.HeadBucket(ctx, c.TargetBucket)
+	_, err := target.HeadBucket(ctx, c.TargetBucket)
 	if err != nil && object.CodeOf(err) == object.CodeNoSuchBucket {
 		return failure(object.CodeNoSuchBucket, "The target bucket %q does not exist.", c.TargetBucket)
 	}
