@@ -104,7 +104,7 @@ func isLoopback(address string) (bool, error) {
 	return host == "localhost" || net.ParseIP(host).IsLoopback(), nil
 }
 
-// apply sets the server's options and gives the user that the node itself connects as; nil when there are no users.
+// apply sets the server's options and gives the user that the node itself connects as; nil when everybody may connect.
 func (cl *Cluster) apply(so *server.Options) (self *server.User, err error) {
 	so.ServerName = cl.Node
 	so.Cluster.Name = cl.Name
@@ -122,19 +122,20 @@ func (cl *Cluster) apply(so *server.Options) (self *server.User, err error) {
 		so.Cluster.TLSConfig.RootCAs = cl.TLS.ClientCAs
 		so.Cluster.TLSTimeout = tlsTimeout.Seconds()
 	}
-	if cl.Client == "" {
-		return nil, nil
+	// The server takes up its routes only once it listens for clients. Without an address for them it listens where only
+	// this machine could come, and admits nobody.
+	so.DontListen, so.Host, so.Port = false, "127.0.0.1", server.RANDOM_PORT
+	if cl.Client != "" {
+		if so.Host, so.Port, err = split(cl.Client); err != nil {
+			return nil, err
+		}
 	}
-	so.DontListen = false
-	if so.Host, so.Port, err = split(cl.Client); err != nil {
-		return nil, err
-	}
-	if cl.TLS != nil {
+	if cl.Client != "" && cl.TLS != nil {
 		so.TLSConfig = cl.TLS.Clone()
 		so.TLSConfig.ClientAuth = tls.VerifyClientCertIfGiven
 		so.TLSTimeout = tlsTimeout.Seconds()
 	}
-	if len(cl.Users) == 0 {
+	if cl.Client != "" && len(cl.Users) == 0 {
 		return nil, nil
 	}
 	for _, u := range cl.Users {

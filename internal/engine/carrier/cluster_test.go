@@ -1,12 +1,15 @@
 package carrier
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/nats-io/nats.go"
 )
 
 // freeAddresses gives loopback addresses that nobody listens on.
@@ -120,4 +123,21 @@ func isWhole(st Status, lag uint64) bool {
 		}
 	}
 	return true
+}
+
+func TestClusterFormsWithoutAnAddressForClients(t *testing.T) {
+	t.Parallel()
+	all := plan(t)
+	for i := range all {
+		all[i].Cluster.Client = ""
+	}
+	for _, c := range openAll(t, all) {
+		conn, err := nats.Connect("nats://" + c.server.now.Load().Addr().String())
+		if err == nil {
+			conn.Close()
+		}
+		if !errors.Is(err, nats.ErrAuthorization) {
+			t.Errorf("a stranger connects with %v", err)
+		}
+	}
 }
