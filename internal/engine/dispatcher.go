@@ -21,8 +21,8 @@ const (
 	dispatchPoll = 100 * time.Millisecond
 	sweepPause   = 50 * time.Millisecond
 	sweepLongest = 5 * time.Second
-	// idleLongest is how long chunks may wait while none runs before the queue is opened again, in case it is gone.
-	idleLongest = 10 * time.Second
+	// goneFor is how long the job's queue must be said to be shut before it is taken for deleted.
+	goneFor = 500 * time.Millisecond
 )
 
 // dispatcher cuts the manifest and queues its chunks, a few ahead of the workers, until every row is done.
@@ -35,7 +35,7 @@ type dispatcher struct {
 	fence int64
 	next  int64     // first chunk never queued by this leader
 	room  int       // chunks that may be queued before the queue is looked at again
-	idle  time.Time // since when chunks wait and none runs; zero when not
+	gone  time.Time // since when the queue is shut with chunks in it; zero when it is not
 	// notices is what the job waits for, if anything.
 	notices atomic.Pointer[notice]
 }
@@ -273,21 +273,21 @@ func (d *dispatcher) saveCursor(ctx context.Context) error {
 	return nil
 }
 
-// state looks at the queue. Among several nodes one that nobody claims from may be gone, for whoever has the right to can
-// delete it: there it does no harm to open it again.
+// errQueueGone ends dispatching: nobody can claim what is queued.
+var errQueueGone = errors.New("the job's queue was deleted")
+
+// state looks at the queue. Nobody but this leader shuts it, so one that is shut was deleted, by a hand that has the right
+// to, or by another that leads the job by now.
 func (d *dispatcher) state(ctx context.Context) (QueueState, error) {
 	st, err := d.l.e.o.Carrier.State(ctx, d.l.id)
 	switch {
 	case err != nil:
-	case d.l.e.o.Alone || st.Waiting == 0 || st.Running > 0:
-		d.idle = time.Time{}
-	case d.idle.IsZero():
-		d.idle = time.Now()
-	case time.Since(d.idle) > idleLongest:
-		d.idle = time.Time{}
-		if err := d.l.e.o.Carrier.Open(ctx, d.l.id); err != nil {
-			return st, fmt.Errorf("open queue again: %w", err)
-		}
+	case !st.Shut || st.Waiting == 0:
+		d.gone = time.Time{}
+	case d.gone.IsZero():
+		d.gone = time.Now()
+	case time.Since(d.gone) > goneFor:
+		return st, errQueueGone
 	}
 	return st, err
 }
@@ -315,10 +315,14 @@ func (d *dispatcher) drained(ctx context.Context) error {
 // trouble is that something fails again and again.
 type trouble struct{ times int }
 
-// again waits before something that failed is tried again: longer each time, and logged ever less often.
+// again waits before something that failed is tried again: longer each time, and logged ever less often. That the queue is
+// gone it gives back.
 func (d *dispatcher) again(ctx context.Context, t *trouble, what string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	if errors.Is(err, errQueueGone) {
+		return err
 	}
 	t.times++
 	if t.times&(t.times-1) == 0 { // the first, second, fourth …

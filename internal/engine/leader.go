@@ -361,19 +361,7 @@ func (l *leader) active(ctx context.Context) error {
 		case <-l.ent.changed:
 		case <-look.C:
 		case err := <-dispatched:
-			if err != nil {
-				return l.broken(ctx, err)
-			}
-			select {
-			case f := <-l.coll.failing: // the last hand-in may have tripped the failure rule
-				return l.fail(ctx, f)
-			default:
-			}
-			if err := l.collected(ctx); err != nil {
-				return l.broken(ctx, err)
-			}
-			l.st.Progress = l.committed()
-			return l.move(ctx, job.Completing, system, "Every task has ended.")
+			return l.afterDispatch(ctx, err)
 		case f := <-l.coll.failing:
 			halt()
 			return l.fail(ctx, f)
@@ -389,6 +377,28 @@ func (l *leader) active(ctx context.Context) error {
 			return context.Cause(ctx)
 		}
 	}
+}
+
+// afterDispatch takes the job on from the end of its dispatcher.
+func (l *leader) afterDispatch(ctx context.Context, err error) error {
+	if errors.Is(err, errQueueGone) && !l.e.explained(ctx) {
+		l.log.Error("the job's queue was deleted; it is opened anew once nothing of the job is under way")
+		l.anew = true
+		return nil
+	}
+	if err != nil {
+		return l.broken(ctx, err)
+	}
+	select {
+	case f := <-l.coll.failing: // the last hand-in may have tripped the failure rule
+		return l.fail(ctx, f)
+	default:
+	}
+	if err := l.collected(ctx); err != nil {
+		return l.broken(ctx, err)
+	}
+	l.st.Progress = l.committed()
+	return l.move(ctx, job.Completing, system, "Every task has ended.")
 }
 
 // broken sorts an error of reading the manifest: one that will not go away ends the job.

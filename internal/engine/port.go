@@ -62,6 +62,9 @@ type Records interface {
 type QueueState struct {
 	Waiting int // chunks not claimed
 	Running int // chunks claimed and not acknowledged
+	// Shut is that nothing can be claimed: the queue was not opened, was shut, or somebody has deleted it. What is claimed
+	// counts as waiting then.
+	Shut bool
 }
 
 // Work carries chunks from dispatcher to workers.

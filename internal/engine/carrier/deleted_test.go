@@ -11,6 +11,74 @@ import (
 	"github.com/drover-batch/drover/internal/engine"
 )
 
+// TestClusterTellsOfADeletedQueue deletes a queue's consumer, and nothing else: who claims is told at once that there is
+// nothing, who leads that the queue is shut, and what was held can be handed back to the queue that is opened then.
+func TestClusterTellsOfADeletedQueue(t *testing.T) {
+	t.Parallel()
+	all := plan(t)
+	nodes := openAll(t, all)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	worker := dial(t, DialOptions{URLs: urls(all)})
+	ok := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	claim := func(wait time.Duration) engine.Lease {
+		t.Helper()
+		l, err := worker.Claim(ctx, roundsJob, wait)
+		ok(err)
+		return l
+	}
+	ok(nodes[0].Open(ctx, roundsJob))
+	for chunk := range int64(3) {
+		ok(nodes[0].Publish(ctx, roundsJob, 1, chunk, nil))
+	}
+	first, second := claim(5*time.Second), claim(5*time.Second)
+	if first == nil || second == nil {
+		t.Fatal("nothing is to be claimed")
+	}
+	ok(nodes[1].LoseQueue(ctx, roundsJob))
+	begun := time.Now()
+	want := engine.QueueState{Waiting: 3, Shut: true}
+	if st, err := nodes[2].State(ctx, roundsJob); err != nil || st != want {
+		t.Errorf("the queue is %+v, %v", st, err)
+	}
+	for _, wait := range []time.Duration{0, time.Minute} {
+		if l := claim(wait); l != nil {
+			t.Errorf("chunk %d was claimed", l.Chunk())
+		}
+	}
+	if took := time.Since(begun); took > requestLimit {
+		t.Errorf("it took %v to be told", took)
+	}
+	ok(first.Ack(ctx))
+	ok(nodes[0].Open(ctx, roundsJob))
+	got := map[int64]bool{}
+	for range 2 {
+		l := claim(5 * time.Second)
+		if l == nil {
+			t.Fatal("nothing is to be claimed")
+		}
+		got[l.Chunk()] = true
+		ok(l.Ack(ctx))
+	}
+	ok(second.Ack(ctx))
+	if !got[1] || !got[2] {
+		t.Errorf("chunks %v came, want 1 and 2", got)
+	}
+	if st, err := nodes[2].State(ctx, roundsJob); err != nil || st != (engine.QueueState{}) {
+		t.Errorf("the queue is %+v, %v", st, err)
+	}
+	for _, c := range append(nodes, worker) {
+		if l := c.Losses(ctx); l != (engine.Losses{}) {
+			t.Errorf("lost is %+v", l)
+		}
+	}
+}
+
 func TestClusterMakesDeletedStreamsAgain(t *testing.T) {
 	t.Parallel()
 	all := plan(t)

@@ -77,7 +77,7 @@ func (c *Carrier) isWaiting(ctx context.Context, id job.ID) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, requestLimit)
 	defer cancel()
 	s, err := c.state(ctx, id)
-	return s.Waiting > 0, err
+	return s.Waiting > 0 && !s.Shut, err
 }
 
 // isShut reports whether a job's queue is shut.

@@ -266,7 +266,7 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 	if err := checkID(id); err != nil {
 		return engine.QueueState{}, err
 	}
-	running, err := c.running(ctx, id)
+	running, shut, err := c.running(ctx, id)
 	if err != nil {
 		return engine.QueueState{}, err
 	}
@@ -274,18 +274,17 @@ func (c *Carrier) state(ctx context.Context, id job.ID) (engine.QueueState, erro
 	// What was removed by other ways than an ack the consumer learns of a moment later.
 	subjects, err := c.subjects(ctx, workOf(id))
 	running = min(running, len(subjects))
-	return engine.QueueState{Waiting: len(subjects) - running, Running: running}, err
+	return engine.QueueState{Waiting: len(subjects) - running, Running: running, Shut: shut}, err
 }
 
-// running counts the chunks that are claimed and not acknowledged.
-func (c *Carrier) running(ctx context.Context, id job.ID) (n int, err error) {
+// running counts the chunks that are claimed and not acknowledged, and tells whether the queue is shut.
+func (c *Carrier) running(ctx context.Context, id job.ID) (n int, shut bool, err error) {
 	if c.queue(id) == nil {
-		return 0, nil
+		return 0, true, nil
 	}
 	err = c.try(ctx, func(ctx context.Context, _ bool) error {
 		cons, err := c.work.Consumer(ctx, consumerName(id))
-		if errors.Is(err, jetstream.ErrConsumerNotFound) {
-			n = 0 // shut, or opened anew, meanwhile
+		if shut = errors.Is(err, jetstream.ErrConsumerNotFound); shut {
 			return nil
 		}
 		if err == nil {
@@ -293,7 +292,7 @@ func (c *Carrier) running(ctx context.Context, id job.ID) (n int, err error) {
 		}
 		return err
 	})
-	return n, err
+	return n, shut, err
 }
 
 // Queued implements engine.Work.

@@ -163,8 +163,18 @@ func (e env) state(id job.ID, waiting, running int) {
 	e.t.Helper()
 	got, err := e.State(e.ctx, id)
 	e.ok(err)
-	if want := (engine.QueueState{Waiting: waiting, Running: running}); got != want {
+	if want := (engine.QueueState{Waiting: waiting, Running: running, Shut: got.Shut}); got != want {
 		e.t.Fatalf("state = %+v, want %+v", got, want)
+	}
+}
+
+// shut checks whether a queue says that nothing can be claimed from it.
+func (e env) shut(id job.ID, want bool) {
+	e.t.Helper()
+	got, err := e.State(e.ctx, id)
+	e.ok(err)
+	if got.Shut != want {
+		e.t.Fatalf("shut is %v, want %v", got.Shut, want)
 	}
 }
 

@@ -91,6 +91,17 @@ var workTests = []test{
 		e.ok(e.Shut(e.ctx, jobA))
 		e.state(jobA, 2, 0)
 	}},
+	{name: "state tells whether the queue is open", run: func(t *testing.T, e env) {
+		e.shut(jobA, true)
+		e.publish(jobA, 1)
+		e.shut(jobA, true)
+		for range 2 {
+			e.open(jobA)
+			e.shut(jobA, false)
+			e.ok(e.Shut(e.ctx, jobA))
+			e.shut(jobA, true)
+		}
+	}},
 	{name: "queued lists a phase's chunks that wait or run", run: func(t *testing.T, e env) {
 		e.open(jobA)
 		e.publish(jobA, 5, 1, 3)
