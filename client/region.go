@@ -14,6 +14,7 @@ type Region struct {
 	// Limits are on the calls of all jobs and workers together, or those of the configuration, which are each process's;
 	// nil = none.
 	Limits     *Limits    `json:"limits,omitempty"`
+	Configured *Limits    `json:"configured,omitempty"` // those of the answering process's configuration, also where others are in force
 	FromConfig bool       `json:"fromConfig,omitempty"` // the limits are those of the answering process's configuration
 	Changed    *time.Time `json:"changed,omitempty"`    // when the limits were set; nil for those of the configuration
 	By         string     `json:"by,omitempty"`         // the access key of who has set them

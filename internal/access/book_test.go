@@ -104,7 +104,7 @@ func openBook(t *testing.T, kv KV) *Book {
 		t.Fatal(err)
 	}
 	b, err := NewBook(BookOptions{
-		KV: kv, Sealer: s,
+		KV: kv, Sealer: s, Regions: map[job.Region]job.Limits{"local": {}},
 		Principals: []Principal{{AccessKey: "root", SecretKey: "s", Account: owner, Policy: FullAccess()}},
 		Roles: []Role{{
 			Account: owner, Name: "lender", Credentials: map[job.Region]Provider{

@@ -17,6 +17,7 @@ import (
 type Region struct {
 	Name       job.Region
 	Limits     job.Limits // of all workers together; those of the configuration are each process's
+	Configured job.Limits // those of this process's configuration, also where others are in force
 	FromConfig bool       // Limits are the configuration's
 	Changed    time.Time  // zero for those of the configuration
 	By         string     // the access key of who has set them
@@ -88,9 +89,9 @@ func (b *Book) region(name job.Region) (Region, uint64, error) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	if r, ok := b.regions[name]; ok {
-		return Region{Name: name, Limits: r.Limits, Changed: r.Changed, By: r.By, Revision: strconv.FormatUint(r.rev, 10)}, r.rev, nil
+		return Region{Name: name, Limits: r.Limits, Configured: ofConfig, Changed: r.Changed, By: r.By, Revision: strconv.FormatUint(r.rev, 10)}, r.rev, nil
 	}
-	return Region{Name: name, Limits: ofConfig, FromConfig: true, Revision: "0"}, 0, nil
+	return Region{Name: name, Limits: ofConfig, Configured: ofConfig, FromConfig: true, Revision: "0"}, 0, nil
 }
 
 // isStill refuses a change that was asked for of another revision of a region; "" is any.
@@ -98,7 +99,11 @@ func (r Region) isStill(revision string) error {
 	if revision == "" || revision == r.Revision {
 		return nil
 	}
-	return job.Errorf(job.Precondition, "The limits of region %s have changed: they are at revision %s. Look at them again and decide anew.", r.Name, r.Revision)
+	return r.overtaken(revision)
+}
+
+func (r Region) overtaken(revision string) error {
+	return job.Errorf(job.Precondition, "The limits of region %s have changed since revision %s. Look at them again and decide anew.", r.Name, revision)
 }
 
 // SetRegionLimits puts limits on all calls to a region, those of every process together, in the place of the
@@ -128,7 +133,11 @@ func (b *Book) SetRegionLimits(ctx context.Context, c job.Caller, name job.Regio
 	} else {
 		rev, err = kv.Update(ctx, regionKey(name), v, rev)
 	}
-	if err := written(err, changedMeanwhile()); err != nil {
+	err = written(err, changedMeanwhile())
+	if c.IfRevision != "" && job.CodeOf(err) == job.Conflict {
+		err = r.overtaken(c.IfRevision)
+	}
+	if err != nil {
 		return Region{}, err
 	}
 	if err := b.await(ctx, rev); err != nil {

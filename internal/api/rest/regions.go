@@ -11,7 +11,7 @@ import (
 
 func (s *server) fromRegion(r access.Region) client.Region {
 	return client.Region{
-		Name: string(r.Name), Default: r.Name == s.region, Limits: FromLimits(r.Limits), FromConfig: r.FromConfig,
+		Name: string(r.Name), Default: r.Name == s.region, Limits: FromLimits(r.Limits), Configured: FromLimits(r.Configured), FromConfig: r.FromConfig,
 		Changed: when(r.Changed), By: r.By, Revision: r.Revision,
 	}
 }

@@ -13,7 +13,8 @@ import (
 func TestLimitsOfARegionAreSetShownAndCleared(t *testing.T) {
 	t.Parallel()
 	w := setup(t, 0)
-	ofConfig := client.Region{Name: "local", Default: true, FromConfig: true, Limits: &client.Limits{Bounds: client.Bounds{Rate: 50}}, Revision: "0"}
+	fifty := &client.Limits{Bounds: client.Bounds{Rate: 50}}
+	ofConfig := client.Region{Name: "local", Default: true, FromConfig: true, Limits: fifty, Configured: fifty, Revision: "0"}
 	far := client.Region{Name: "far", FromConfig: true, Revision: "0"}
 	regions := func() []client.Region {
 		t.Helper()
@@ -24,7 +25,8 @@ func TestLimitsOfARegionAreSetShownAndCleared(t *testing.T) {
 	}
 	const path = "/api/v1/regions/local/limits"
 	set := ask[client.Region](w, "PUT", path, `{"rate":100,"calls":8,"hours":[{"from":"22:00","to":"06:00"}],"zone":"Asia/Shanghai"}`, 200)
-	if set.FromConfig || set.Limits == nil || set.Limits.Calls != 8 || set.Limits.Hours[0].From != "22:00" || set.By != alice.AccessKey || set.Changed == nil {
+	if set.FromConfig || set.Limits == nil || set.Limits.Calls != 8 || set.Limits.Hours[0].From != "22:00" || set.By != alice.AccessKey || set.Changed == nil ||
+		!cmp.Equal(set.Configured, fifty) {
 		t.Errorf("set %+v", set)
 	}
 	if diff := cmp.Diff([]client.Region{far, set}, regions()); diff != "" {
