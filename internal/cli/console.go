@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -61,9 +60,6 @@ func (s *serving) shownRegions() []console.Region {
 		v := console.Region{Name: name, Endpoint: r.Wire.Endpoint, Dialect: string(r.Wire.Dialect)}
 		if v.Dialect == "" {
 			v.Dialect = string(httpwire.S3)
-		}
-		if r.Rate > 0 {
-			v.Limits = fmt.Sprintf("%g/s", r.Rate)
 		}
 		out = append(out, v)
 	}

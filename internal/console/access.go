@@ -14,7 +14,7 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// Access is the directory of roles and principals, as each caller's policy lets it be used: access.Admin. Safe for
+// Access is the directory of roles, principals and limits of regions, as each caller's policy lets it be used: access.Admin. Safe for
 // concurrent use.
 type Access interface {
 	ListRoles(ctx context.Context, c job.Caller) ([]*access.Role, error)
@@ -30,6 +30,12 @@ type Access interface {
 	CreatePrincipal(ctx context.Context, c job.Caller, description string, p access.Policy) (access.Principal, error)
 	SetDisabled(ctx context.Context, c job.Caller, accessKey string, disabled bool) (access.Principal, error)
 	RotatePrincipal(ctx context.Context, c job.Caller, accessKey string) (access.Principal, error)
+
+	ListRegions(ctx context.Context, c job.Caller) ([]access.Region, error)
+	SetRegionLimits(ctx context.Context, c job.Caller, name job.Region, l job.Limits) (access.Region, error)
+	ClearRegionLimits(ctx context.Context, c job.Caller, name job.Region) (access.Region, error)
+	// Allow is AccessDenied for what the caller's policy does not allow: what cannot be done is not offered.
+	Allow(c job.Caller, a access.Action, on access.Resource) error
 }
 
 type accessPage struct {

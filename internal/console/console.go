@@ -36,7 +36,7 @@ type Options struct {
 	Roles func(context.Context, api.Caller) ([]job.Role, error)
 	// Stores is asked for manifests (preview, browse, ETag) and reports.
 	Stores Stores
-	// Access is where roles and principals are seen and made; nil: they cannot be.
+	// Access is where roles, principals and limits of regions are seen and made; nil: they cannot be.
 	Access Access
 	// Living says who works on the jobs; nil: nobody can be asked.
 	Living func(context.Context) (Living, error)
@@ -147,6 +147,9 @@ var routes = []route{
 	{"POST /jobs/{id}/{action}", func(s *server) handler { return s.act }, false},
 	{"GET /workers", func(s *server) handler { return s.workers }, false},
 	{"GET /storage", func(s *server) handler { return s.storage }, false},
+	{"GET /storage/regions/{region}/limits", func(s *server) handler { return s.regionLimitsPage }, false},
+	{"POST /storage/regions/{region}/limits", func(s *server) handler { return s.limitRegion }, false},
+	{"POST /storage/regions/{region}/clear", func(s *server) handler { return s.clearRegion }, false},
 	{"POST /storage/probe", func(s *server) handler { return s.probe }, false},
 	{"GET /access", func(s *server) handler { return s.access }, false},
 	{"GET /access/roles/new", func(s *server) handler { return s.newRolePage }, false},

@@ -9,11 +9,12 @@ import (
 	"github.com/drover-batch/drover/internal/job"
 )
 
-// limitsPage is the form that changes the limits of a job.
+// limitsPage is the form that changes the limits of a job or a region.
 type limitsPage struct {
 	frame
 	Heading  string
-	Job      *jobRow
+	OfJob    *jobRow
+	OfRegion *regionView
 	Says     string // what the limits mean
 	Present  string // those that are set
 	Limits   limitsForm
@@ -51,7 +52,7 @@ func (s *server) limitsOfJob(c *call) (limitsPage, error) {
 	}
 	row := s.row(c, j)
 	p := limitsPage{
-		frame: s.frame(c, l.actionText(limit), menuJobs), Heading: l.actionText(limit), Job: &row, Action: row.URL + "/" + string(limit), Back: row.URL,
+		frame: s.frame(c, l.actionText(limit), menuJobs), Heading: l.actionText(limit), OfJob: &row, Action: row.URL + "/" + string(limit), Back: row.URL,
 		Says:    l.t("They hold for all workers together, at once. Calls under way end as they would."),
 		Present: l.limits(j.Limits), Revision: j.Revision, present: j.Limits, done: row.URL + "?done=" + string(limit),
 	}
@@ -97,19 +98,24 @@ func (s *server) changeLimits(c *call, look func(*call) (limitsPage, error), set
 		http.Redirect(c.w, c.Request, p.done, http.StatusSeeOther)
 		return nil
 	}
-	status := statusOf(err)
 	switch job.CodeOf(err) {
 	case job.Precondition:
-		if p, err = look(c); err != nil {
-			return err
-		}
-		p.Problem = c.lang.t("This has changed since the form was opened: above stands what holds now. What you typed is kept below; send it again to put it in its place.")
-		s.renderLimits(c, status, p, f, nil)
+		return s.overtaken(c, look)
 	case job.InvalidArgument, job.InvalidRequest:
-		s.renderLimits(c, status, p, f, err)
-	default:
+		s.renderLimits(c, statusOf(err), p, f, err)
+		return nil
+	}
+	return err
+}
+
+// overtaken shows the form once more to whoever was not the first, with what was typed and what holds now.
+func (s *server) overtaken(c *call, look func(*call) (limitsPage, error)) error {
+	p, err := look(c)
+	if err != nil {
 		return err
 	}
+	p.Problem = c.lang.t("This has changed since the form was opened: above stands what holds now. What you typed is kept below; send it again to put it in its place.")
+	s.renderLimits(c, statuses[job.Precondition], p, form{c.PostForm}, nil)
 	return nil
 }
 

@@ -175,6 +175,8 @@ func flash(c *call) string {
 		"role-deleted":       c.lang.t("The role was deleted."),
 		"principal-disabled": c.lang.t("The principal is disabled."),
 		"principal-enabled":  c.lang.t("The principal is enabled."),
+		"region-limits":      c.lang.t("The limits of the region were changed."),
+		"region-cleared":     c.lang.t("The limits of the configuration hold again."),
 		"probe":              c.lang.t("The store was tried: see below."),
 	}
 	return done[c.URL.Query().Get("done")]

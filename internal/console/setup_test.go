@@ -87,10 +87,8 @@ func setup(t *testing.T) *fixture {
 		Logger: slog.New(slog.DiscardHandler), NewRequestID: func() string { return "REQUEST" },
 		SignIn: func(accessKey, secretKey string) (api.Caller, error) {
 			switch accessKey + " " + secretKey {
-			case "alice s3cret":
-				return api.Caller{Account: someone, Principal: "alice"}, nil
-			case "bob s3cret":
-				return api.Caller{Account: someone, Principal: "bob"}, nil
+			case "alice s3cret", "bob s3cret", "carol s3cret":
+				return api.Caller{Account: someone, Principal: accessKey}, nil
 			case "broken s3cret":
 				return api.Caller{}, errors.New("the directory is on fire")
 			}
@@ -131,10 +129,16 @@ func setup(t *testing.T) *fixture {
 func signedIn(t *testing.T) *fixture {
 	t.Helper()
 	f := setup(t)
-	if res, _ := f.post("/sign-in", url.Values{"access-key": {"alice"}, "secret-key": {"s3cret"}}); res.StatusCode != http.StatusSeeOther {
-		t.Fatalf("signing in answers %d", res.StatusCode)
-	}
+	f.signIn("alice")
 	return f
+}
+
+// signIn puts another person at the screen.
+func (f *fixture) signIn(accessKey string) {
+	f.Helper()
+	if res, _ := f.post("/sign-in", url.Values{"access-key": {accessKey}, "secret-key": {"s3cret"}}); res.StatusCode != http.StatusSeeOther {
+		f.Fatalf("signing in answers %d", res.StatusCode)
+	}
 }
 
 func (f *fixture) send(method, path string, form url.Values, headers ...string) (*http.Response, string) {

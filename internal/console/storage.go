@@ -18,7 +18,6 @@ type Region struct {
 	Name     job.Region
 	Endpoint string
 	Dialect  string // s3 or cos
-	Limits   string // in words; "" = none
 }
 
 // Probes are kept in memory, so many for each account, the oldest going first.
@@ -78,16 +77,13 @@ func (p *probes) all(account string) []probed {
 type storagePage struct {
 	frame
 	Regions []regionView
+	Limits  bool   // they are shown
+	Problem string // why they are not
 	Roles   []string
 	Probe   probeForm
 	Found   []foundView // the newest first
 
 	WorksBadge badge
-}
-
-type regionView struct {
-	Name, Endpoint, Dialect, Limits string
-	Default                         bool
 }
 
 type probeForm struct {
@@ -124,9 +120,11 @@ func (s *server) renderStorage(c *call, status int, f probeForm) error {
 		return err
 	}
 	p := storagePage{frame: s.frame(c, l.t("Storage"), menuStorage), Probe: f, WorksBadge: l.verdict(probe.Works)}
+	if err := s.showRegions(c, &p); err != nil {
+		return err
+	}
 	var regions, passable []option
 	for _, r := range s.o.Regions {
-		p.Regions = append(p.Regions, regionView{string(r.Name), visible(r.Endpoint), r.Dialect, r.Limits, r.Name == s.o.Default})
 		regions = append(regions, option{Value: string(r.Name), Text: string(r.Name)})
 	}
 	for _, r := range roles {
@@ -145,7 +143,7 @@ func (s *server) renderStorage(c *call, status int, f probeForm) error {
 	for i, one := range all {
 		p.Found = append(p.Found, l.found(one, s.o.Now(), i == 0))
 	}
-	p.CLI = "drover doctor --region REGION --bucket BUCKET"
+	p.CLI = "drover region list\ndrover doctor --region REGION --bucket BUCKET"
 	s.render(c, status, "storage", p)
 	return nil
 }
