@@ -216,6 +216,8 @@ type Job struct {
 	ReportManifest string `json:"reportManifest,omitempty"`
 	// RetryOf is the job whose failed tasks this one does again.
 	RetryOf string `json:"retryOf,omitempty"`
+	// Sizes are those of the objects, as the manifest lists them; nil until it has been counted, and where it lists none.
+	Sizes *Sizes `json:"sizes,omitempty"`
 	// GeneratedManifest is what the spec's Generator has made; nil until then.
 	GeneratedManifest *Manifest `json:"generatedManifest,omitempty"`
 	// Revision changes with status, priority and what else is asked of the job, and not with its progress. It is what If
@@ -232,6 +234,12 @@ func (j Job) Final() bool {
 type Account struct {
 	UIN   string `json:"uin"`
 	AppID string `json:"appId"`
+}
+
+// Sizes are those of a job's objects.
+type Sizes struct {
+	Bytes   int64 `json:"bytes"`   // of all
+	Largest int64 `json:"largest"` // bytes of the largest
 }
 
 // Progress counts a job's tasks; Total is 0 until the manifest has been counted.

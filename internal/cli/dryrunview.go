@@ -85,7 +85,7 @@ func (d *dryRun) result(plan *manifest.Plan) dryRunResult {
 		out.Buckets = append(out.Buckets, dryRunBucket{string(b.Bucket), b.Rows})
 	}
 	if known.Sizes {
-		out.Bytes = &t.Bytes
+		out.Bytes = &t.Sizes.Bytes
 		if t.Largest.Size > 0 {
 			largest := fromEntry(t.Largest)
 			out.Largest = &largest
@@ -93,7 +93,7 @@ func (d *dryRun) result(plan *manifest.Plan) dryRunResult {
 	}
 	if known.Classes {
 		for _, c := range t.Classes {
-			out.Classes = append(out.Classes, dryRunClass{c.Class, c.Rows, c.Bytes})
+			out.Classes = append(out.Classes, dryRunClass{c.Class, c.Rows, c.Sizes.Bytes})
 		}
 	}
 	for _, f := range d.rehearsal.Failures() {
@@ -150,7 +150,7 @@ func (d *dryRun) show(sh *shell, plan *manifest.Plan) {
 	line("list", "%s in %s", plural(t.Rows, "row"), plural(int64(len(plan.Files)), "file"))
 	line("buckets", "%s", d.buckets(sh))
 	if known.Sizes {
-		line("size", "%s", bytesText(t.Bytes))
+		line("size", "%s", bytesText(t.Sizes.Bytes))
 		if t.Largest.Size > 0 {
 			line("largest", "%s: %s", bytesText(t.Largest.Size), sourceText(sh, t.Largest))
 		}
@@ -237,7 +237,7 @@ func (d *dryRun) classes(sh *shell, sized bool) string {
 		}
 		text := name + " " + count(c.Rows)
 		if sized {
-			text += " (" + sizeText(c.Bytes) + ")"
+			text += " (" + sizeText(c.Sizes.Bytes) + ")"
 		}
 		parts = append(parts, text)
 	}

@@ -97,6 +97,9 @@ func (s *shell) details(j client.Job) {
 	if m != nil {
 		s.printf("  manifest   %s (%s)\n", s.foreign("s3://"+m.Bucket+"/"+m.Key), m.Format)
 	}
+	if z := j.Sizes; z != nil {
+		s.printf("  size       %s, the largest object %s\n", bytesText(z.Bytes), sizeText(z.Largest))
+	}
 	s.printf("  priority   %d\n", j.Priority)
 	if j.Limits != nil {
 		s.printf("  limits     %s\n", s.foreign(limitsText(j.Limits)))

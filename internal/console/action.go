@@ -70,6 +70,9 @@ func (s *server) renderAction(c *call, status int, j job.Job, a action, problem 
 	case confirm:
 		p.Says = l.t("The job was prepared and waits for you. Confirmed, it begins with its tasks.")
 		p.Effects = append(p.Effects, l.t("%s objects are in its list.", number(j.Progress.Total)))
+		if z := j.Sizes; z != nil {
+			p.Effects = append(p.Effects, l.t("Together they have %s; the largest has %s.", size(z.Bytes), size(z.Largest)))
+		}
 		if _, effects := s.plainWords(c, j.Spec); len(effects) > 0 {
 			p.Effects = append(p.Effects, effects...)
 		}

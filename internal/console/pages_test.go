@@ -64,7 +64,9 @@ func TestPages(t *testing.T) {
 		j.Progress.ByCode = []job.CodeCount{{Code: "NoSuchKey", Count: 30, Samples: []job.Key{"a/b.txt"}}, {Code: "Odd", Count: 1}}
 	})
 	f.jobs.Set(job.ID(ids[job.Failed]), func(j *job.Job) { j.ReportManifest, j.Spec.Operation = "gone", &operation.Delete{} })
-	f.jobs.Set(job.ID(ids[job.Suspended]), func(j *job.Job) { j.Spec.Operation = &operation.Delete{} })
+	f.jobs.Set(job.ID(ids[job.Suspended]), func(j *job.Job) {
+		j.Spec.Operation, j.Sizes = &operation.Delete{}, &job.Sizes{Bytes: 5_400_000_000_000, Largest: 6 << 30}
+	})
 	f.jobs.Set(job.ID(ids[job.Cancelled]), func(j *job.Job) {
 		j.Spec.Report, j.Spec.Operation = job.Report{}, &operation.Restore{Days: 3, Tier: "Bulk"}
 	})

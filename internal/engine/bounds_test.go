@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -37,6 +38,7 @@ func TestPlanOfTwentyBillionRowsIsARecord(t *testing.T) {
 		p.Files = append(p.Files, manifest.File{
 			Name: manifest.Name{Bucket: "inventories-1250000000", Key: job.Key(fmt.Sprintf("cos_bucket_inventory/1250000000/photos-1250000000/weekly/data/%s.csv.gz", sum()))},
 			ETag: sum(), MD5: sum(), Size: 40_000_000 + random.Int64N(9_999_999), Rows: 1_000_000, FirstRow: p.Rows, FirstChunk: p.Chunks, Compression: "gzip",
+			Sizes: &job.Sizes{Bytes: random.Int64N(1 << 50), Largest: random.Int64N(1 << 40)},
 		})
 		p.Rows += 1_000_000
 		p.Chunks += 1000
@@ -47,7 +49,7 @@ func TestPlanOfTwentyBillionRowsIsARecord(t *testing.T) {
 		t.Errorf("the plan takes %d bytes", len(b))
 	}
 	got, err := decode[manifest.Plan](Record{Key: "plan.x", Value: b})
-	if err != nil || len(got.Files) != len(p.Files) || got.Files[19_999] != p.Files[19_999] || got.Rows != p.Rows {
+	if err != nil || len(got.Files) != len(p.Files) || !reflect.DeepEqual(got.Files[19_999], p.Files[19_999]) || got.Rows != p.Rows {
 		t.Errorf("read back: %v, %d files", err, len(got.Files))
 	}
 	if _, err := decode[manifest.Plan](Record{Key: "plan.x", Value: b[:len(b)/2]}); err == nil {

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/drover-batch/drover/internal/engine"
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
@@ -177,5 +179,38 @@ func TestManifestsThatCannotBeMade(t *testing.T) {
 				t.Errorf("%s %v", j.Status, j.Failures)
 			}
 		})
+	}
+}
+
+// TestSizesAreKnownBeforeTheConfirmation: of a list that has them, and still once the job has ended.
+func TestSizesAreKnownBeforeTheConfirmation(t *testing.T) {
+	t.Parallel()
+	r, store, spec := generatorRig(t, 300)
+	spec.ConfirmationRequired = true
+	want := new(job.Sizes)
+	for _, e := range store.listed {
+		if strings.HasPrefix(string(e.Key), "pics/") {
+			want.Add(job.Sizes{Bytes: e.Size, Largest: e.Size})
+		}
+	}
+	s := r.start()
+	id := create(t, s, spec)
+	j := waitFor(t, s, id, status(job.Suspended))
+	if diff := cmp.Diff(want, j.Sizes); diff != "" || j.Progress.Total != 100 {
+		t.Errorf("%d objects of sizes (-want +got):\n%s", j.Progress.Total, diff)
+	}
+	if _, err := s.Confirm(t.Context(), caller, id, ""); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, waitFor(t, s, id, final).Sizes); diff != "" {
+		t.Errorf("at the end (-want +got):\n%s", diff)
+	}
+	list, _, err := s.List(t.Context(), caller, job.Filter{}, job.Page{Max: 10})
+	if err != nil || len(list) != 1 || cmp.Diff(want, list[0].Sizes) != "" {
+		t.Errorf("in a list: %+v, %v", list, err)
+	}
+	csv := waitFor(t, s, create(t, s, r.spec(5)), final)
+	if csv.Sizes != nil {
+		t.Errorf("a CSV's objects have the sizes %+v", csv.Sizes)
 	}
 }

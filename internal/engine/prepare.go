@@ -126,7 +126,7 @@ func (l *leader) prepared(ctx context.Context, err error) error {
 		}
 		return err
 	}
-	l.st.Total = l.plan.Rows
+	l.st.Total, l.st.Sizes = l.plan.Rows, l.plan.Sizes()
 	switch {
 	case !l.made.Spec.ConfirmationRequired:
 		return l.move(ctx, job.Ready, system, "The manifest was read; no confirmation is asked for.")

@@ -79,6 +79,7 @@ type stateRecord struct {
 	Terminated     time.Time
 	ActiveFor      time.Duration
 	Total          int64
+	Sizes          *job.Sizes   `json:",omitempty"`
 	Progress       job.Progress // as of the last final or paused status
 	Failures       []job.Failure
 	Events         []job.Event
@@ -257,7 +258,7 @@ func view(j jobRecord, s stateRecord, live *job.Progress) (job.Job, error) {
 	return job.Job{
 		ID: j.ID, Spec: spec, Status: shownStatus(j, s), Priority: j.Priority, Limits: j.limits(),
 		StatusReason: s.Reason, SuspendedCause: s.SuspendedCause, PausedByUser: j.Pause != nil,
-		Progress: p, Failures: s.Failures,
+		Progress: p, Sizes: s.Sizes, Failures: s.Failures,
 		Created: j.Created, Suspended: s.Suspended, Started: s.Started, Terminated: s.Terminated,
 		Events: eventsOf(j, s), ReportManifest: s.ReportManifest, Generated: generated,
 	}, nil

@@ -1,6 +1,9 @@
 package job
 
-import "time"
+import (
+	"math"
+	"time"
+)
 
 // Retry is how to do a job's failed tasks again. What is nil is as it was in that job.
 type Retry struct {
@@ -17,6 +20,20 @@ type ReportFile struct {
 	Bucket Bucket // "" in a local folder
 	Key    Key    // or the path in that folder
 	MD5    string // lower-case hex
+}
+
+// Sizes are those of a job's objects, as its manifest lists them.
+type Sizes struct {
+	Bytes   int64 // of all; at most what an int64 holds
+	Largest int64 // bytes of the largest object
+}
+
+// Add counts an object, or others together, in.
+func (s *Sizes) Add(o Sizes) {
+	if s.Bytes += o.Bytes; s.Bytes < 0 { // a list may say anything
+		s.Bytes = math.MaxInt64
+	}
+	s.Largest = max(s.Largest, o.Largest)
 }
 
 // Work is how far the parts of a job are. Once the job has ended, only Pace is left of it.

@@ -64,6 +64,7 @@ type Job struct {
 	SuspendedCause string
 	PausedByUser   bool
 	Progress       Progress
+	Sizes          *Sizes // nil until the manifest has been counted, and where it lists no sizes
 	Failures       []Failure
 	Created        time.Time
 	Suspended      time.Time // when it began to wait for confirmation; zero = never

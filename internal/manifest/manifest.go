@@ -60,6 +60,7 @@ type File struct {
 	FirstRow    int64
 	Rows        int64
 	FirstChunk  int64
+	Sizes       *job.Sizes // of the rows; nil where they list none, and in plans that were pinned before sizes were counted
 }
 
 // Column is one column of the data files.
@@ -83,6 +84,19 @@ type Plan struct {
 // Has reports whether the list has a column.
 func (p *Plan) Has(c Column) bool {
 	return slices.ContainsFunc(p.Columns, func(has Column) bool { return strings.EqualFold(string(has), string(c)) })
+}
+
+// Sizes are those of all rows; nil where they are not known of each file.
+func (p *Plan) Sizes() *job.Sizes {
+	var all job.Sizes
+	for i := range p.Files {
+		s := p.Files[i].Sizes
+		if s == nil {
+			return nil
+		}
+		all.Add(*s)
+	}
+	return &all
 }
 
 // BucketAt is a source bucket and where it first stands.

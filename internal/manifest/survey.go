@@ -263,6 +263,9 @@ func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated, rows *runs) s
 		return out
 	}
 	defer rd.src.Close()
+	if p.Has(ColumnSize) {
+		f.Sizes = new(job.Sizes)
+	}
 	seen := buckets{file: f.Name.String()}
 	for {
 		err := rd.next()
@@ -280,6 +283,9 @@ func (p *Plan) surveyFile(ctx context.Context, o Opener, s stated, rows *runs) s
 			return out
 		}
 		f.Rows++
+		if f.Sizes != nil {
+			f.Sizes.Add(job.Sizes{Bytes: rd.row.size, Largest: rd.row.size})
+		}
 	}
 	if rows != nil {
 		if out.err = rows.flush(); out.err != nil {

@@ -13,7 +13,7 @@ const MaxClasses = 32
 // Tally counts what a list holds. Sizes and classes are 0 and "" where it has none. Owned by one goroutine.
 type Tally struct {
 	Rows    int64
-	Bytes   int64
+	Sizes   job.Sizes
 	Largest job.Entry     // the first of the largest objects
 	Buckets []BucketTally // in the order in which they come first
 	Classes []ClassTally  // likewise
@@ -29,7 +29,7 @@ type BucketTally struct {
 type ClassTally struct {
 	Class string // in upper case
 	Rows  int64
-	Bytes int64
+	Sizes job.Sizes
 }
 
 // Add counts entries in.
@@ -45,13 +45,15 @@ func (t *Tally) Add(entries []job.Entry) {
 		if class == nil || name != e.Class {
 			class, name = t.class(e.Class), e.Class
 		}
-		bucket.Rows++
-		class.Rows++
-		class.Bytes += e.Size
-		t.Bytes += e.Size
-		if t.Rows++; e.Size > t.Largest.Size {
+		if e.Size > t.Sizes.Largest {
 			t.Largest = *e
 		}
+		size := job.Sizes{Bytes: e.Size, Largest: e.Size}
+		t.Rows++
+		t.Sizes.Add(size)
+		bucket.Rows++
+		class.Rows++
+		class.Sizes.Add(size)
 	}
 }
 

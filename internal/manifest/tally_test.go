@@ -23,9 +23,9 @@ func TestATallyCountsWhatAListHolds(t *testing.T) {
 	})
 	got.Add([]job.Entry{{Row: 3, Bucket: "a", Key: "4"}})
 	want := Tally{
-		Rows: 4, Bytes: 70, Largest: job.Entry{Row: 1, Bucket: "a", Key: "2", Size: 30, Class: "GLACIER"},
+		Rows: 4, Sizes: job.Sizes{Bytes: 70, Largest: 30}, Largest: job.Entry{Row: 1, Bucket: "a", Key: "2", Size: 30, Class: "GLACIER"},
 		Buckets: []BucketTally{{"a", 3}, {"b", 1}},
-		Classes: []ClassTally{{"STANDARD", 2, 40}, {"GLACIER", 1, 30}, {"", 1, 0}},
+		Classes: []ClassTally{{"STANDARD", 2, job.Sizes{Bytes: 40, Largest: 30}}, {"GLACIER", 1, job.Sizes{Bytes: 30, Largest: 30}}, {"", 1, job.Sizes{}}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -39,7 +39,7 @@ func TestATallyOfManyClassesStaysSmall(t *testing.T) {
 		got.Add([]job.Entry{{Bucket: "a", Key: "k", Size: 1, Class: fmt.Sprintf("CLASS_%d", i)}})
 	}
 	last := got.Classes[len(got.Classes)-1]
-	if n := len(got.Classes); n != MaxClasses+1 || last.Class != "" || last.Rows != 1000-MaxClasses || last.Bytes != last.Rows {
+	if n := len(got.Classes); n != MaxClasses+1 || last.Class != "" || last.Rows != 1000-MaxClasses || last.Sizes.Bytes != last.Rows {
 		t.Errorf("%d classes, the last one %+v", n, last)
 	}
 }
@@ -86,6 +86,13 @@ func TestSurveyGivesAllRowsInOrder(t *testing.T) {
 		if err != nil {
 			rt.Fatal(err)
 		}
+		sizes := new(job.Sizes)
+		for _, e := range d.rows {
+			sizes.Add(job.Sizes{Bytes: e.Size, Largest: e.Size})
+		}
+		if diff := cmp.Diff(sizes, p.Sizes()); diff != "" {
+			rt.Fatalf("sizes (-want +got):\n%s", diff)
+		}
 		for c := range p.Chunks {
 			_, n := p.RowsOf(c)
 			chunks = append(chunks, n)
@@ -113,5 +120,29 @@ func TestAPlanSaysWhatItsListHas(t *testing.T) {
 	p := &Plan{Columns: []Column{"bucket", "Key", "size"}}
 	if !p.Has(ColumnKey) || !p.Has(ColumnSize) || p.Has(ColumnClass) {
 		t.Errorf("%v is not understood", p.Columns)
+	}
+}
+
+// TestSizesAreUnknownWhereAFileHasNone: of a list without them, and where a survey goes on from an older plan.
+func TestSizesAreUnknownWhereAFileHasNone(t *testing.T) {
+	t.Parallel()
+	s := newStore()
+	p, err := Survey(t.Context(), s, s.csv([]byte("a,b\n"), job.FieldBucket, job.FieldKey), Options{})
+	if err != nil || p.Sizes() != nil {
+		t.Errorf("a list without sizes has %+v, %v", p.Sizes(), err)
+	}
+	s.files["1"], s.files["2"] = []byte("a,b,5\n"), []byte("a,c,7\na,d,\n")
+	m := s.inventory(fmt.Sprintf(`{"fileFormat":"CSV","fileSchema":"Bucket, Key, Size","files":[{"key":"1","size":6,"md5Checksum":%q},{"key":"2","size":11,"md5Checksum":%q}]}`,
+		etagOf(s.files["1"]), etagOf(s.files["2"])))
+	p, err = Survey(t.Context(), s, m, Options{})
+	if want := (&job.Sizes{Bytes: 12, Largest: 7}); err != nil || cmp.Diff(want, p.Sizes()) != "" {
+		t.Fatalf("sizes %+v, %v, want %+v", p.Sizes(), err, want)
+	}
+	old := *p
+	old.Files = []File{p.Files[0]}
+	old.Files[0].Sizes = nil // as in a record of before
+	p, err = Survey(t.Context(), s, m, Options{Resume: &old})
+	if err != nil || p.Sizes() != nil || s.whole["1"] != 1 {
+		t.Errorf("gone on from an older plan: sizes %+v, %v; the first file was read %d times", p.Sizes(), err, s.whole["1"])
 	}
 }

@@ -328,6 +328,9 @@ func FromJob(j job.Job) client.Job {
 		RetryOf:        string(j.Spec.RetryOf),
 		Revision:       j.Revision,
 	}
+	if j.Sizes != nil {
+		out.Sizes = &client.Sizes{Bytes: j.Sizes.Bytes, Largest: j.Sizes.Largest}
+	}
 	if j.Generated.Location.Key != "" {
 		m := fromManifest(j.Generated)
 		out.GeneratedManifest = &m

@@ -29,7 +29,7 @@ func TestJobGolden(t *testing.T) {
 		j.Progress = job.Progress{Total: 3, Succeeded: 1, Failed: 2, ActiveFor: 1500 * time.Millisecond, Provisional: true, ByCode: []job.CodeCount{{Code: "NoSuchKey", Count: 2, Samples: []job.Key{"a", "b c"}}}}
 		j.Failures = []job.Failure{{Code: "TooManyFailedTasks", Reason: "2 of 3"}}
 		j.Events = append(j.Events, job.Event{Time: noon, From: job.New, To: job.Preparing, Actor: "system", Reason: "r"})
-		j.ReportManifest = "out/job-job-00001/manifest.json"
+		j.ReportManifest, j.Sizes = "out/job-job-00001/manifest.json", &job.Sizes{Bytes: 5 << 40, Largest: 6 << 30}
 	})
 	_, body = w.send(alice, "GET", "/api/v1/jobs/job-00001", "")
 	var got bytes.Buffer
