@@ -42,8 +42,7 @@ lint: ## go vet, staticcheck, gofumpt, go mod tidy -diff
 unit: ## unit, integration and dependency tests, with -race where goroutines share state
 	go test $(FRESH) $(LONG) $$(go list ./... | grep -vE '$(RACY)|/e2e(/|$$)')
 	CGO_ENABLED=1 go test -race $(FRESH) $(LONG) $$(go list ./... | grep -E '$(RACY)')
-	go test $(FRESH) -run FullDisk ./internal/engine # not for the race detector: disk_test.go says why
-	go test $(FRESH) -run AllocateNothing ./internal/object/httpwire # nor is what it counts
+	go test $(FRESH) -run AllocateNothing ./internal/object/httpwire # not under the race detector: it counts
 
 e2e: ## whole-product scripts against the real binary
 	go test -count=1 $(LONG) ./e2e
