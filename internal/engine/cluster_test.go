@@ -38,8 +38,8 @@ func freeAddresses(t *testing.T, n int) []string {
 	return all
 }
 
-// newThreeNodes starts them. settle may change a node's settings before.
-func newThreeNodes(t *testing.T, settle func(i int, o *carrier.Options)) *threeNodes {
+// newThreeNodes starts them. term is that of leases; settle may change a node's settings before.
+func newThreeNodes(t *testing.T, term time.Duration, settle func(i int, o *carrier.Options)) *threeNodes {
 	t.Helper()
 	n := &threeNodes{r: &rig{t: t, dir: t.TempDir(), store: newFakeStore()}}
 	routes := freeAddresses(t, len(n.carriers))
@@ -58,7 +58,7 @@ func newThreeNodes(t *testing.T, settle func(i int, o *carrier.Options)) *threeN
 	})
 	for i := range n.carriers {
 		o := carrier.Options{
-			Dir: filepath.Join(n.r.dir, fmt.Sprint("n", i)), MaxStore: 1 << 30, AckWait: 3 * time.Second,
+			Dir: filepath.Join(n.r.dir, fmt.Sprint("n", i)), MaxStore: 1 << 30, AckWait: term,
 			Cluster: &carrier.Cluster{Name: "test", Node: fmt.Sprint("n", i), Listen: routes[i], Routes: routes},
 		}
 		if settle != nil {
@@ -76,17 +76,17 @@ func newThreeNodes(t *testing.T, settle func(i int, o *carrier.Options)) *threeN
 		t.FailNow()
 	}
 	for i := range n.carriers {
-		n.startEngine(i)
+		n.startEngine(i, term)
 	}
 	return n
 }
 
 // startEngine starts a node's engine, which ends with the test.
-func (n *threeNodes) startEngine(i int) {
+func (n *threeNodes) startEngine(i int, term time.Duration) {
 	t := n.r.t
 	t.Helper()
 	e, err := engine.New(engine.Options{
-		Carrier: n.carriers[i], Stores: stores{n.r.store}, Dir: filepath.Join(n.r.dir, fmt.Sprint("scratch", i)), ChunkRows: 100, Concurrency: 8, LeaseTerm: 3 * time.Second,
+		Carrier: n.carriers[i], Stores: stores{n.r.store}, Dir: filepath.Join(n.r.dir, fmt.Sprint("scratch", i)), ChunkRows: 100, Concurrency: 8, LeaseTerm: term,
 		Logger: slog.New(slog.NewTextHandler(testWriter{t}, nil)).With("node", i),
 	})
 	if err != nil {
@@ -114,7 +114,7 @@ func (n *threeNodes) startEngine(i int) {
 func TestQueueDeletedByHandIsNoticedAtOnce(t *testing.T) {
 	t.Parallel()
 	const rows = 6000
-	n := newThreeNodes(t, nil)
+	n := newThreeNodes(t, 3*time.Second, nil)
 	spec := n.r.spec(rows)
 	var id job.ID
 	var lost time.Time
