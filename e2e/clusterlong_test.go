@@ -148,36 +148,6 @@ func TestClusterOutlivesAPartition(t *testing.T) {
 	c.whole()
 }
 
-// TestMigrateToAClusterAndBack moves a running job from a single server to a cluster that runs, and back.
-func TestMigrateToAClusterAndBack(t *testing.T) {
-	c := newCluster(t, clusterOptions{workers: 2, rate: 150})
-	single := c.process("single", "serve", "engine: {dir: single, chunk_rows: 200}\nlisten: {addr: '127.0.0.1:0'}\nworker: {concurrency: 16}\n",
-		"limits: {rate: 300, burst: 1}")
-	single.start()
-	single.await()
-	j := c.copyJobAt(single, 15_000)
-	j.follow(single)
-	j.part(20)
-	stop := func(p *process) {
-		if err := p.end(syscall.SIGTERM); err != nil {
-			t.Fatalf("%s: %v\n%s", p.name, err, p.tail())
-		}
-	}
-	stop(single)
-	c.drover(c.nodes[0], "engine", "migrate", "--from", single.args[2], "--to", c.nodes[1].args[2])
-	j.follow(c.nodes...)
-	j.part(60)
-	c.drover(c.nodes[0], "engine", "migrate", "--from", c.nodes[2].args[2], "--to", single.args[2])
-	single.start()
-	single.await()
-	j.follow(single)
-	j.endsWhole("moved to a cluster and back")
-	if n := j.repeats(); n > 0 {
-		t.Errorf("%d calls were made again, though all came to rest", n)
-	}
-	stop(single)
-}
-
 // network is one network namespace a node, behind a bridge that this machine is on, too.
 type network struct {
 	t    *testing.T
