@@ -71,7 +71,7 @@ fuzz: ## each fuzz target for FUZZTIME (10s)
 	tools/fuzz.sh $(FUZZTIME)
 
 bench: build ## measure drover run against the peers that are installed, into bench/RESULTS.md (AXES=copy,cap ROUNDS=3)
-	go build -C bench -buildvcs=false -trimpath -o bin/ ./measure ./stub
+	go build -C bench -buildvcs=false -trimpath -o bin/ ./measure ./stub ./bare
 	go test -c -trimpath -o bench/bin/httpwire.test ./internal/object/httpwire
 	cd bench && bin/measure -axes "$(AXES)" -rounds $(ROUNDS)
 

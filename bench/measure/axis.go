@@ -54,12 +54,14 @@ var axes = []axis{
 	{
 		name: "copy", title: "Copy over a list, store at 0 ms, 64 connections", ratio: true,
 		note: "drover reads a CSV.gz manifest, writes a report and keeps checkpoints. s5cmd run reads a file of commands; rclone a file of names, " +
-			"and makes a HEAD and a COPY for each; the two below it have no list but go through a listing.",
+			"and makes a HEAD and a COPY for each; the last two have no list but go through a listing. The bare loop is no tool but a yardstick of " +
+			"the machine: the calls alone, written beforehand and unsigned, on one thread.",
 		cases: []setting{{name: "0 ms", listed: 20_000, clients: []turn{
 			{client: "drover", objects: million, connections: ordinary},
 			{client: "s5cmd run", objects: few, connections: ordinary},
 			{client: "drover", objects: million, connections: ordinary},
 			{client: "rclone copy", objects: several, connections: ordinary},
+			{client: "bare loop", objects: 500_000, connections: ordinary},
 			{client: "s5cmd cp wildcard", objects: 20_000, exact: true, connections: ordinary},
 			{client: "mc cp --recursive", objects: 20_000, exact: true, connections: ordinary},
 		}}},

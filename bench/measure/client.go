@@ -47,6 +47,10 @@ var clients = map[string]client{
 	"drover's client": {"httpwire.test", "", func(j job) []string {
 		return []string{"-test.run", "^$", "-test.bench", "^BenchmarkCopyStore$", "-test.benchtime", strconv.Itoa(j.objects) + "x"}
 	}},
+	// The calls alone: what the machine takes from any client, and so how much it had to give in these minutes.
+	"bare loop": {"bare", "", func(j job) []string {
+		return []string{"-addr", j.endpoint, "-objects", strconv.Itoa(j.objects), "-connections", strconv.Itoa(j.connections)}
+	}},
 	"s5cmd run": {"s5cmd", "s5cmd", func(j job) []string {
 		return []string{"--endpoint-url", j.endpoint, "--log", "error", "--numworkers", strconv.Itoa(j.connections), "run", j.list}
 	}},
