@@ -18,10 +18,10 @@ import (
 	"github.com/drover-batch/drover/internal/operation"
 )
 
-// logged is an embedded store whose calls are logged.
-func logged(t *testing.T) (*site, *bytes.Buffer) {
+// logged opens an embedded store whose calls are logged, and gives what makes further buckets in it.
+func logged(t *testing.T) (open func(*testing.T) *site, log *bytes.Buffer) {
 	t.Helper()
-	log := new(bytes.Buffer)
+	log = new(bytes.Buffer)
 	s, err := localstore.Open(t.Context(), localstore.Options{
 		Dir: t.TempDir(), Region: "ap-test", AccessKey: "ak", SecretKey: "sk", CallLog: log, RestoreDelay: 1,
 	})
@@ -33,7 +33,7 @@ func logged(t *testing.T) (*site, *bytes.Buffer) {
 			t.Error(err)
 		}
 	})
-	return openSite(t, s.URL(), "ap-test", "ak", "sk", httpwire.S3), log
+	return func(t *testing.T) *site { return openSite(t, s.URL(), "ap-test", "ak", "sk", httpwire.S3) }, log
 }
 
 // stocked puts objects of all kinds that matter into the source bucket, and gives the list that an inventory has of them.
@@ -48,7 +48,7 @@ func (s *site) stocked(t *testing.T) (entries []job.Entry) {
 		{"dir/b", 0, "STANDARD_IA"},
 		{"dir/cold", 100, "GLACIER"},
 		{"dir/warm", 50, "INTELLIGENT_TIERING"},
-		{"dir/large", large, "STANDARD"},
+		{"dir/large", 11 << 20, "STANDARD"}, // two parts and a rest
 		{"other/control\x01", 10, "STANDARD"},
 	} {
 		_, err := s.store.Put(t.Context(), object.PutRequest{
@@ -87,6 +87,7 @@ func fixed(op operation.Operation) func(*site) operation.Operation {
 // the failures that came against what the rehearsal of the same list had said before.
 func TestARehearsalsFiguresAreTheCallsSeen(t *testing.T) {
 	t.Parallel()
+	open, log := logged(t)
 	grants := []object.Grant{{Grantee: object.Grantee{ID: "somebody"}, Permission: "READ"}}
 	for name, op := range map[string]func(*site) operation.Operation{
 		"copy":                       copied(nil),
@@ -132,9 +133,8 @@ func TestARehearsalsFiguresAreTheCallsSeen(t *testing.T) {
 		"a canned list in place":     fixed(&operation.PutACL{Canned: "private"}),
 		"grants in place":            fixed(&operation.PutACL{Grants: grants}),
 	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			s, log := logged(t)
+		t.Run(name, func(t *testing.T) { // one after the other, for they share the log
+			s := open(t)
 			entries := s.stocked(t)
 			op := op(s)
 			if err := op.Validate(); err != nil {
@@ -221,7 +221,8 @@ func callsOf(r *operation.Rehearsal) map[string]int64 {
 // TestDeletesAreRehearsedAsWorkersBatchThem: a hundred to a call and bucket, but for what goes singly.
 func TestDeletesAreRehearsedAsWorkersBatchThem(t *testing.T) {
 	t.Parallel()
-	s, log := logged(t)
+	open, log := logged(t)
+	s := open(t)
 	var entries []job.Entry
 	for i := range 1000 {
 		e := job.Entry{Row: int64(i), Bucket: s.src, Key: job.Key(fmt.Sprintf("k%03d", i))}
