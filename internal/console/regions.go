@@ -18,6 +18,7 @@ type regionView struct {
 	Hours      []string // all limits, where they go by the clock
 	Configured string
 	FromConfig bool
+	None       bool // nothing bounds the calls, and nobody has said that nothing should
 	By         string
 	Changed    moment
 	Change     string // URL; "" = the caller may not
@@ -50,7 +51,7 @@ func (s *server) limitsOf(c *call, r access.Region) regionView {
 	l, now := c.lang, s.o.Now()
 	v := regionView{
 		Name: string(r.Name), InForce: l.bounds(r.Limits.At(now)), Configured: l.limits(r.Configured), FromConfig: r.FromConfig,
-		By: visible(r.By), Changed: l.moment(r.Changed, now),
+		None: r.FromConfig && r.Limits.IsZero(), By: visible(r.By), Changed: l.moment(r.Changed, now),
 	}
 	if len(r.Limits.Hours) > 0 {
 		v.Hours = append(l.hours(r.Limits), l.t("at other hours: %s", l.bounds(r.Limits.Bounds)))
