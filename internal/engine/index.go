@@ -26,6 +26,7 @@ type index struct {
 	workers map[string]beat           // the same for sharers, whatever this node is
 	nodes   map[string]heard          // those that can lead
 	uploads map[job.ID]map[int64]bool // rows with an unfinished copy by parts
+	tags    map[job.ID][]byte         // the records of tags that were changed, for those who may have to write them again
 	since   time.Time                 // when this index began to watch: beats that ended before are not known
 	applied map[Bucket]uint64
 	seen    map[Bucket]map[job.ID]bool // what was seen since a watch began, until it has shown all there is
@@ -58,7 +59,7 @@ type beat struct {
 func newIndex(node string, alone bool) *index {
 	return &index{
 		node: node, alone: alone, open: map[job.ID]*entry{}, done: newDoneIndex(), beats: map[string]beat{}, workers: map[string]beat{},
-		nodes: map[string]heard{}, uploads: map[job.ID]map[int64]bool{}, since: time.Now(),
+		nodes: map[string]heard{}, uploads: map[job.ID]map[int64]bool{}, tags: map[job.ID][]byte{}, since: time.Now(),
 		applied: map[Bucket]uint64{}, seen: map[Bucket]map[job.ID]bool{}, changed: make(chan struct{}),
 	}
 }
@@ -76,6 +77,7 @@ func (x *index) replay(b Bucket) {
 		x.ticks, x.since = 0, time.Now()
 	case Jobs:
 		clear(x.uploads)
+		clear(x.tags)
 		x.hold = Hold{}
 	}
 	x.seen[b] = map[job.ID]bool{}
@@ -128,6 +130,8 @@ func (x *index) apply(b Bucket, r Record) error {
 		err = x.applyBeat(id, r)
 	case "mpu":
 		x.applyUpload(id, r)
+	case "tags":
+		x.applyTags(job.ID(id), r)
 	case HoldKey:
 		err = x.applyHold(r)
 	case "node":
@@ -195,6 +199,23 @@ func (x *index) applyDone(id job.ID, r Record) error {
 	}
 	x.done.put(newDoneEntry(d, r.Rev))
 	return nil
+}
+
+func (x *index) applyTags(id job.ID, r Record) {
+	switch {
+	case x.deaf:
+	case r.Deleted:
+		delete(x.tags, id)
+	default:
+		x.tags[id] = r.Value
+	}
+}
+
+// changedTags gives the records of all tags that were changed.
+func (x *index) changedTags() map[job.ID][]byte {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return maps.Clone(x.tags)
 }
 
 func (x *index) applyProgress(id job.ID, r Record) error {

@@ -86,6 +86,9 @@ func (e *Engine) restoreRecords(ctx context.Context, lost Losses, kept map[job.I
 		for _, ent := range e.ix.openJobs() {
 			g.Go(func() error { return e.restoreJob(gctx, ent, kept[ent.id]) })
 		}
+		for id, v := range e.ix.changedTags() {
+			g.Go(func() error { return e.makeAgain(gctx, Jobs, tagsKey(id), v) })
+		}
 	}
 	for _, d := range e.ix.done.all() {
 		if lost.Jobs == 0 && lost.Done == 0 {

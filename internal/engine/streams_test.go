@@ -103,9 +103,23 @@ func TestRecordsDeletedWhileAJobRunsKeepItsHistory(t *testing.T) {
 		}
 	}
 	asks := r.spec(1000)
-	asks.ConfirmationRequired = true
+	asks.ConfirmationRequired, asks.Tags = true, []job.Tag{{Key: "first", Value: "1"}}
 	asking := create(t, s, asks)
 	waitFor(t, s, asking, status(job.Suspended))
+	tags := map[job.ID]string{ended: "[{year 26}]", asking: "[]"}
+	for id, to := range map[job.ID][]job.Tag{ended: {{Key: "year", Value: "26"}}, asking: nil} {
+		if err := s.SetTags(t.Context(), caller, id, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tagged := func(when string) {
+		t.Helper()
+		for id, want := range tags {
+			if got := tagsOf(t, s, caller, id); got != want {
+				t.Errorf("job %s has the tags %s %s, want %s", id, got, when, want)
+			}
+		}
+	}
 
 	// Without a report nothing but the process knows what was done.
 	spec := r.spec(windowRows)
@@ -117,6 +131,7 @@ func TestRecordsDeletedWhileAJobRunsKeepItsHistory(t *testing.T) {
 	if j.Status != job.Complete || j.Progress.Succeeded != windowRows || total > 10+windowRows {
 		t.Errorf("job is %s with %+v after %d calls", j.Status, j.Progress, total)
 	}
+	tagged("after the loss")
 	var moves []job.Status
 	for _, e := range j.Events {
 		moves = append(moves, e.To)
@@ -140,6 +155,7 @@ func TestRecordsDeletedWhileAJobRunsKeepItsHistory(t *testing.T) {
 	wantWhole(t, asks, waitFor(t, s, asking, final), 1000)
 	r.stop()
 	s = r.start()
+	tagged("after a restart")
 	for _, id := range []job.ID{id, ended, asking} {
 		if j, err := s.Job(t.Context(), caller, id); err != nil || j.Status != job.Complete {
 			t.Errorf("job %s is %s after a restart: %v", id, j.Status, err)
