@@ -74,7 +74,7 @@ func Permissions(r Role, inbox string) (publish, subscribe []string) {
 	}
 	for _, b := range buckets {
 		publish = append(publish, onStream(bucketStream(b),
-			"$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.CONSUMER.CREATE.*.>",
+			"$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*", "$JS.API.CONSUMER.CREATE.*.>", "$JS.API.CONSUMER.INFO.*.>",
 			"$JS.API.CONSUMER.MSG.NEXT.*.>", "$JS.API.CONSUMER.DELETE.*.>")...)
 	}
 	publish = append(publish, onStream(streamResults, "$JS.API.STREAM.INFO.*", "$JS.API.STREAM.MSG.GET.*")...)
