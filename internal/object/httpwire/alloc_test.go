@@ -45,7 +45,7 @@ func TestHotCallsAllocateNothing(t *testing.T) {
 					t.Fatal(err)
 				}
 				c.wire.put(&conn{
-					w: c.wire, key: poolKey{addr: "127.0.0.1:1"}, nc: &loopConn{}, buf: make([]byte, bufferSize),
+					w: c.wire, key: poolKey{addr: "127.0.0.1:1"}, nc: &loopConn{},
 					since: time.Now(), old: time.Now().Add(time.Hour),
 				})
 				ctx, cancel := context.WithCancel(t.Context())

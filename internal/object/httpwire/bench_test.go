@@ -110,7 +110,7 @@ func (c *loopConn) Read(p []byte) (int, error) {
 func BenchmarkCopy(b *testing.B) {
 	c := benchClient(b, S3)
 	key := poolKey{addr: "127.0.0.1:1"}
-	c.wire.put(&conn{w: c.wire, key: key, nc: &loopConn{}, buf: make([]byte, bufferSize), since: time.Now(), old: time.Now().Add(time.Hour)})
+	c.wire.put(&conn{w: c.wire, key: key, nc: &loopConn{}, since: time.Now(), old: time.Now().Add(time.Hour)})
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	b.ReportAllocs()

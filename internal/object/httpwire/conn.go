@@ -13,13 +13,15 @@ import (
 
 // conn is one connection to a store. Owned by one call at a time.
 type conn struct {
-	w    *network
-	key  poolKey
-	nc   net.Conn
-	sock *socket // below nc; nil where that is not over TCP
-	used int     // calls that it has served
+	w     *network
+	key   poolKey
+	nc    net.Conn
+	sock  *socket // below nc; nil where that is not over TCP
+	plain *socket // nc itself; nil over TLS
+	used  int     // calls that it has served
 
-	buf  []byte // what was read and not yet taken is buf[r:n]
+	buf  []byte  // what was read and not yet taken is buf[r:n]
+	lent *buffer // that buf is of; nil = memory of its own
 	r, n int
 	out  []byte // for parts of streamed bodies
 
@@ -169,8 +171,8 @@ func (c *conn) exchangeHeld(rq *request, now time.Time, wait time.Duration) (*re
 	if err := c.boundFrom(now, min(wait, c.w.holdFor)); err != nil {
 		return nil, err
 	}
-	c.sock.hold()
-	if err := c.send(rq); err != nil {
+	err := c.sendHeld(rq)
+	if err != nil {
 		return nil, err
 	}
 	a, err := c.receive(rq)
@@ -178,6 +180,15 @@ func (c *conn) exchangeHeld(rq *request, now time.Time, wait time.Duration) (*re
 		return nil, errSilent
 	}
 	return a, err
+}
+
+// sendHeld is send when the answer is waited for.
+func (c *conn) sendHeld(rq *request) error {
+	if c.plain != nil {
+		return c.plain.holdBack(rq.wire)
+	}
+	c.sock.hold()
+	return c.send(rq)
 }
 
 // compose writes what goes out: the head, and a body that is in memory.
@@ -280,11 +291,7 @@ func (c *conn) receive(rq *request) (*response, error) {
 		}
 		a := &rq.answer
 		a.reset()
-		if rq.keeps {
-			a.text = nil
-		}
-		a.text = append(a.text, raw...)
-		h, err := parseHead(a.text, a.header)
+		h, err := parseHead(raw, a.header)
 		if err != nil {
 			return nil, err
 		}
@@ -302,12 +309,30 @@ func (c *conn) receive(rq *request) (*response, error) {
 		a.status, a.size = h.status, max(size, -1)
 		a.net = netBody{c: c, left: size, keep: h.keep && size != untilClose && !c.spent}
 		a.body = &a.net
-		if size == 0 {
+		if !c.handOver(rq, size) {
+			if err := a.keepHead(raw, rq.keeps); err != nil {
+				return nil, err
+			}
+		}
+		if a.whole || size == 0 {
 			a.net.finish()
 		}
 		return a, nil
 	}
 	return nil, malformed("too many interim answers")
+}
+
+// handOver gives an answer that is here as a whole the memory in which it lies, and says whether it did.
+func (c *conn) handOver(rq *request, size int64) bool {
+	if c.lent == nil || rq.stream || rq.keeps || size < 0 || int64(c.n-c.r) < size {
+		return false
+	}
+	a := &rq.answer
+	a.data, a.whole = c.buf[c.r:c.r+int(size)], true
+	a.lent = c.lent
+	c.r += int(size)
+	c.buf, c.lent = nil, nil
+	return true
 }
 
 // readHead gives the bytes up to and with the next empty line. They are good until the next read.
@@ -356,10 +381,7 @@ func (c *conn) fill() error {
 		c.n = copy(c.buf, c.buf[c.r:c.n])
 		c.r = 0
 	}
-	if c.n == len(c.buf) {
-		c.buf = append(c.buf, make([]byte, max(4<<10, len(c.buf)))...)
-	}
-	n, err := c.nc.Read(c.buf[c.n:])
+	n, err := c.readSome()
 	c.n += n
 	if n > 0 {
 		c.heard = true
@@ -371,204 +393,31 @@ func (c *conn) fill() error {
 	return err
 }
 
-// readLine gives a line without its CRLF, good until the next read.
-func (c *conn) readLine() ([]byte, error) {
-	for {
-		if i := bytes.IndexByte(c.buf[c.r:c.n], '\n'); i >= 0 {
-			line := c.buf[c.r : c.r+i]
-			c.r += i + 1
-			line, ok := bytes.CutSuffix(line, []byte("\r"))
-			if !ok {
-				return nil, malformed("a line ends without CR")
-			}
-			return line, nil
+// readSome reads behind what is in the buffer.
+func (c *conn) readSome() (n int, err error) {
+	if c.buf == nil && c.plain != nil {
+		if c.lent, n, err = c.plain.readLent(); c.lent != nil {
+			c.buf = c.lent[:]
 		}
-		if c.n-c.r > maxLine {
-			return nil, malformed("a line is too long")
-		}
-		if err := c.more(); err != nil {
-			return nil, err
-		}
+		return n, err
 	}
+	if c.buf == nil {
+		c.lent = newBuffer()
+		c.buf = c.lent[:]
+	}
+	if c.n == len(c.buf) {
+		c.buf = append(c.buf, make([]byte, len(c.buf))...)
+		c.giveBack()
+	}
+	return c.nc.Read(c.buf[c.n:])
 }
 
-// more is fill within a body.
-func (c *conn) more() error {
-	if err := c.bound(c.w.t.IO); err != nil {
-		return err
+// giveBack ends the use of a buffer that is no longer the connection's, or that has nothing in it.
+func (c *conn) giveBack() {
+	if c.lent != nil {
+		c.lent.free()
+		c.lent = nil
 	}
-	return unexpected(c.fill())
-}
-
-func unexpected(err error) error {
-	if err == io.EOF {
-		return io.ErrUnexpectedEOF
-	}
-	return err
-}
-
-// netBody is an answer's body on its connection, which goes back to the pool when all of it was read.
-type netBody struct {
-	c     *conn
-	left  int64 // as head.framing says it; in chunks: of the present chunk in chunk
-	chunk int64
-	open  bool // a chunk's end is still to be read
-	keep  bool
-	err   error
-}
-
-func (b *netBody) Read(p []byte) (int, error) {
-	if b.err != nil {
-		return 0, b.err
-	}
-	if len(p) == 0 {
-		return 0, nil
-	}
-	n, err := b.read(p)
-	switch {
-	case err == io.EOF:
-		b.finish()
-	case err != nil:
-		err = b.fail(err)
-	case b.left == 0:
-		b.finish()
-	}
-	return n, err
-}
-
-// read gives some of the body; io.EOF after its end.
-func (b *netBody) read(p []byte) (int, error) {
-	if b.left == inChunks {
-		if err := b.nextChunk(); err != nil {
-			return 0, err
-		}
-		n, err := b.some(p, b.chunk)
-		b.chunk -= int64(n)
-		return n, unexpected(err)
-	}
-	if b.left == untilClose {
-		return b.some(p, int64(len(p)))
-	}
-	n, err := b.some(p, b.left)
-	b.left -= int64(n)
-	return n, unexpected(err)
-}
-
-// some reads up to limit bytes, past the buffer where it is empty.
-func (b *netBody) some(p []byte, limit int64) (int, error) {
-	c := b.c
-	if int64(len(p)) > limit {
-		p = p[:limit]
-	}
-	if c.r == c.n && len(p) < len(c.buf) {
-		if err := c.bound(c.w.t.IO); err != nil {
-			return 0, err
-		}
-		if err := c.fill(); err != nil {
-			return 0, err
-		}
-	}
-	if c.r < c.n {
-		n := copy(p, c.buf[c.r:c.n])
-		c.r += n
-		return n, nil
-	}
-	if err := c.bound(c.w.t.IO); err != nil {
-		return 0, err
-	}
-	n, err := c.nc.Read(p)
-	if n > 0 {
-		err = nil
-	}
-	return n, err
-}
-
-// nextChunk reads up to the next byte of the body; io.EOF after the last chunk and the trailers, which are dropped.
-func (b *netBody) nextChunk() error {
-	for b.chunk == 0 {
-		if b.open {
-			line, err := b.c.readLine()
-			if err != nil {
-				return err
-			}
-			if len(line) != 0 {
-				return malformed("a chunk is longer than its size")
-			}
-			b.open = false
-		}
-		line, err := b.c.readLine()
-		if err != nil {
-			return err
-		}
-		if b.chunk, err = parseChunkSize(line); err != nil {
-			return err
-		}
-		if b.chunk == 0 {
-			return b.trailers()
-		}
-		b.open = true
-	}
-	return nil
-}
-
-func (b *netBody) trailers() error {
-	for range maxTrailers {
-		line, err := b.c.readLine()
-		if err != nil {
-			return err
-		}
-		if len(line) == 0 {
-			return io.EOF
-		}
-		if _, err := parseField(line); err != nil {
-			return err
-		}
-	}
-	return malformed("too many trailers")
-}
-
-// whole reports whether all of a body of size bytes came with its head, and none of it was taken.
-func (b *netBody) whole(size int64) bool {
-	return b.c != nil && size > 0 && b.left == size && int64(b.c.n-b.c.r) >= size
-}
-
-// rest takes the rest of a body that is whole. The bytes are good until the connection's next call.
-func (b *netBody) rest() []byte {
-	c, n := b.c, int(b.left)
-	data := c.buf[c.r : c.r+n]
-	c.r, b.left = c.r+n, 0
-	return data
-}
-
-// finish gives the connection back.
-func (b *netBody) finish() {
-	b.err = io.EOF
-	c := b.c
-	if c.end() && b.keep && c.r == c.n {
-		c.w.put(c)
-	} else {
-		c.drop()
-	}
-	b.c = nil
-}
-
-// fail gives the connection up.
-func (b *netBody) fail(err error) error {
-	if cause := b.c.ctx.Err(); cause != nil {
-		err = cause
-	}
-	b.c.end()
-	b.c.drop()
-	b.c, b.err = nil, err
-	return err
-}
-
-// Close gives up a connection whose body was not read to its end.
-func (b *netBody) Close() error {
-	if b.c != nil {
-		_ = b.fail(errors.New("the body was closed"))
-	}
-	return nil
 }
 
 // drop closes a connection that nobody uses.

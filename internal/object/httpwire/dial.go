@@ -127,7 +127,9 @@ func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
 			return nil, err
 		}
 	}
-	return &conn{w: w, key: key, nc: nc, sock: plainly(nc), buf: make([]byte, bufferSize), old: w.now().Add(renewAfter - rand.N(renewSpread))}, nil
+	c := &conn{w: w, key: key, nc: nc, sock: plainly(nc), old: w.now().Add(renewAfter - rand.N(renewSpread))}
+	c.plain, _ = nc.(*socket)
+	return c, nil
 }
 
 // connect reaches addr directly, or through the proxy for it.

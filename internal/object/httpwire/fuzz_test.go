@@ -32,7 +32,11 @@ func FuzzAnswer(f *testing.F) {
 		if isHead {
 			method = "HEAD"
 		}
-		a, body, err := hearAnswer(raw, method)
+		a, body, err := hearAnswer(raw, method, false)
+		b, streamed, serr := hearAnswer(raw, method, true)
+		if (err == nil) != (serr == nil) || err == nil && (a.status != b.status || body != streamed || !slices.Equal(a.header, b.header)) {
+			t.Fatalf("read at once: %v, %q, %v; as a stream: %v, %q, %v", a, body, err, b, streamed, serr)
+		}
 		if err != nil {
 			return // stricter than net/http is fine; laxer is not
 		}
@@ -56,13 +60,17 @@ func FuzzAnswer(f *testing.F) {
 	})
 }
 
-// hearAnswer reads raw as the answer to a call.
-func hearAnswer(raw []byte, method string) (*response, string, error) {
+// hearAnswer reads raw as the answer to a call, which takes its body as a stream or leaves it to be kept in memory.
+func hearAnswer(raw []byte, method string, stream bool) (*response, string, error) {
 	w := newNetwork(Options{Timeouts: Timeouts{}.withDefaults()})
 	c := &conn{w: w, nc: &cannedConn{r: bytes.NewReader(raw)}}
-	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h"}, time.Now())
+	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h", stream: stream}, time.Now())
 	if err != nil {
 		return nil, "", err
+	}
+	if !stream {
+		err := a.read()
+		return a, string(a.data), err
 	}
 	b, err := io.ReadAll(a.body)
 	return a, string(b), err

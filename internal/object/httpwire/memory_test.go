@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -207,4 +208,52 @@ func TestContextsThatEndAtAnyTime(t *testing.T) {
 		})
 	}
 	wg.Wait()
+}
+
+// A connection has memory for an answer only while it reads one: also after answers that were too long for a buffer, that were
+// taken as a stream, or that came in pieces.
+func TestIdleConnectionsHaveNoBuffers(t *testing.T) {
+	long := strings.Repeat("x", 3*bufferSize)
+	s := play(t, func(nc net.Conn, r *bufio.Reader) {
+		for _, answer := range []string{
+			empty200,
+			"HTTP/1.1 200 OK\r\nX-Long: " + long + "\r\nContent-Length: 0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n",
+			"HTTP/1.1 200 OK\r\nContent-Length: " + strconv.Itoa(len(long)) + "\r\n\r\n" + long,
+			empty200,
+		} {
+			if _, _, ok := hear(r); !ok {
+				return
+			}
+			half := len(answer) / 2
+			_, _ = io.WriteString(nc, answer[:half])
+			_, _ = io.WriteString(nc, answer[half:])
+		}
+		_, _ = io.Copy(io.Discard, r)
+	})
+	c := client(t, s, Options{MaxAttempts: 1})
+	for i, want := range []string{"", "", "abc", "abc", long, ""} {
+		got, _, err := c.Get(t.Context(), ref, 0, -1)
+		if err != nil {
+			t.Fatal(i, err)
+		}
+		b, err := io.ReadAll(got)
+		if string(b) != want || err != nil {
+			t.Fatalf("%d: %d bytes, want %d, %v", i, len(b), len(want), err)
+		}
+		if err := got.Close(); err != nil {
+			t.Fatal(i, err)
+		}
+		for _, p := range c.wire.idle {
+			for _, nc := range p.conns {
+				if nc.buf != nil || nc.lent != nil {
+					t.Errorf("after answer %d an idle connection has a buffer of %d bytes", i, len(nc.buf))
+				}
+			}
+		}
+	}
+	if n := s.conns.Load(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
 }

@@ -189,10 +189,8 @@ func (c *conn) quiet() bool {
 // put keeps a connection for the next call.
 func (w *network) put(c *conn) {
 	c.used++
-	if len(c.buf) > 4*bufferSize {
-		c.buf = make([]byte, bufferSize)
-	}
-	c.r, c.n = 0, 0
+	c.giveBack()
+	c.buf, c.r, c.n = nil, 0, 0
 	if cap(c.out) > 4*bufferSize {
 		c.out = nil
 	}

@@ -18,13 +18,18 @@ type response struct {
 	net    netBody
 	copied object.CopyResult // what a copy's answer says
 
-	text []byte // memory of the header's strings
-	mem  []byte // memory of data
+	lent  *buffer // all of the answer lies in it
+	whole bool    // data is there
+	text  []byte  // memory of the header's strings
+	mem   []byte  // memory of data
 }
 
 // reset forgets the answer and keeps its memory, unless it is much.
 func (a *response) reset() {
 	clear(a.header)
+	if a.lent != nil {
+		a.lent.free()
+	}
 	b := response{header: a.header[:0], text: a.text[:0], mem: a.mem[:0]}
 	if cap(b.mem) > maxKept {
 		b.mem = nil
@@ -35,6 +40,18 @@ func (a *response) reset() {
 	*a = b
 }
 
+// keepHead gives the header memory of its own, which is the caller's where it leaves the call. The connection writes over what it
+// read it from.
+func (a *response) keepHead(raw []byte, leaves bool) error {
+	if leaves {
+		a.text = nil
+	}
+	a.text = append(a.text, raw...)
+	h, err := parseHead(a.text, a.header[:0])
+	a.header = h.header
+	return err
+}
+
 // maxData bounds bodies that are kept in memory: a listing of 1,000 keys of 1,024 bytes, encoded, has 4 MiB.
 const maxData = 16 << 20
 
@@ -42,10 +59,7 @@ var errTooLong = errors.New("the answer's body is too long")
 
 // read takes the whole body into data.
 func (a *response) read() error {
-	if a.net.whole(a.size) {
-		a.mem = append(a.mem[:0], a.net.rest()...)
-		a.data = a.mem
-		a.net.finish()
+	if a.whole {
 		return nil
 	}
 	defer a.body.Close()

@@ -17,9 +17,11 @@ type socket struct {
 	// The callbacks of raw, made once.
 	receive, transmit func(fd uintptr) bool
 
-	holding bool   // the next Write is held back
-	held    []byte // goes out with the next Read
-	in, out []byte // what the callbacks work on
+	holding bool    // the next Write is held back
+	held    []byte  // goes out with the next Read
+	spare   []byte  // memory of what was copied to be held
+	in, out []byte  // what the callbacks work on
+	lent    *buffer // in is of it, and was made ready when there was something to read
 	n       int
 	err     error
 }
@@ -44,11 +46,18 @@ func newSocket(nc net.Conn) (net.Conn, error) {
 // came before the request goes out does not wake the Read, be it the end of the connection.
 func (s *socket) hold() { s.holding = true }
 
+// holdBack makes p go out with the next read, under hold's conditions. It must not change before that has ended.
+func (s *socket) holdBack(p []byte) error {
+	s.held = p
+	return nil
+}
+
 // Write implements net.Conn.
 func (s *socket) Write(p []byte) (int, error) {
 	if s.holding {
 		s.holding = false
-		s.held = append(s.held[:0], p...)
+		s.spare = append(s.spare[:0], p...)
+		s.held = s.spare
 		return len(p), nil
 	}
 	s.out, s.err = p, nil
@@ -66,11 +75,29 @@ func (s *socket) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	s.in, s.n, s.err = p, 0, nil
+	s.in = p
+	return s.read()
+}
+
+// readLent reads into memory which it takes when there is something to read, so that connections that wait have none.
+func (s *socket) readLent() (*buffer, int, error) {
+	s.in = nil
+	n, err := s.read()
+	b := s.lent
+	s.lent = nil
+	if n == 0 && b != nil {
+		b.free()
+		b = nil
+	}
+	return b, n, err
+}
+
+func (s *socket) read() (int, error) {
+	s.n, s.err = 0, nil
 	err := s.raw.Read(s.receive)
 	if err == nil && s.err == nil && len(s.held) > 0 { // the kernel had no room for all of it
 		rest := s.held
-		s.held = s.held[:0]
+		s.held = nil
 		if _, err = s.Write(rest); err == nil {
 			err = s.raw.Read(s.receive)
 		}
@@ -87,15 +114,23 @@ func (s *socket) onReadable(fd uintptr) bool {
 	if len(s.held) > 0 {
 		n, errno := send(fd, s.held)
 		if errno != 0 && errno != syscall.EAGAIN {
-			s.held, s.err = s.held[:0], wrote(errno)
+			s.held, s.err = nil, wrote(errno)
 			return true
 		}
-		s.held = s.held[:copy(s.held, s.held[n:])]
+		s.held = s.held[n:]
 		return len(s.held) > 0
+	}
+	if s.in == nil {
+		s.lent = newBuffer()
+		s.in = s.lent[:]
 	}
 	n, errno := receive(fd, s.in)
 	switch {
 	case errno == syscall.EAGAIN:
+		if s.lent != nil {
+			s.lent.free()
+			s.lent, s.in = nil, nil
+		}
 		return false
 	case errno != 0:
 		s.err = &net.OpError{Op: "read", Net: "tcp", Err: errno}
