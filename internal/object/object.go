@@ -105,12 +105,11 @@ type CopyRequest struct {
 	Size              int64  // of the source, for bounds on bytes; 0 = not known
 }
 
-// CopyResult is the answer to a copy.
+// CopyResult is the answer to a copy. Its ETag and time are looked at and not kept: nobody needs them of a million objects, and who does
+// asks for the copy's Info.
 type CopyResult struct {
-	ETag         string
-	Version      job.Version // of the copy
-	LastModified time.Time
-	HTTPStatus   int
+	Version    job.Version // of the copy
+	HTTPStatus int
 }
 
 // RestoreRequest asks for a temporary copy of an archived object.

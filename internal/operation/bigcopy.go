@@ -192,7 +192,7 @@ func (a *assembly) finish(ctx context.Context) (object.CopyResult, error) {
 			return a.look(ctx)
 		}
 		if err == nil {
-			return object.CopyResult{ETag: done.ETag, Version: done.Version, HTTPStatus: done.HTTPStatus}, nil
+			return object.CopyResult{Version: done.Version, HTTPStatus: done.HTTPStatus}, nil
 		}
 	}
 	if object.CodeOf(err) == object.CodeNoSuchUpload {
@@ -220,7 +220,7 @@ func (a *assembly) look(ctx context.Context) (object.CopyResult, error) {
 	if err != nil || info.Size != a.up.Size || info.ETag != composite(a.made) {
 		return object.CopyResult{}, a.gone(err)
 	}
-	return object.CopyResult{ETag: info.ETag, Version: info.Version, HTTPStatus: 200}, nil
+	return object.CopyResult{Version: info.Version, HTTPStatus: 200}, nil
 }
 
 // gone is the error of an upload that somebody ended: the copy is to be begun anew.

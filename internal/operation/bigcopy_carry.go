@@ -33,7 +33,7 @@ func (w *copying) carry(ctx context.Context) (object.CopyResult, error) {
 	if err != nil {
 		return object.CopyResult{}, during("storing the copy", err)
 	}
-	return object.CopyResult{ETag: res.ETag, Version: res.Version, HTTPStatus: 200}, nil
+	return object.CopyResult{Version: res.Version, HTTPStatus: 200}, nil
 }
 
 func (w *copying) carryPart(ctx context.Context, u object.Upload, number int, offset, length int64) (string, error) {

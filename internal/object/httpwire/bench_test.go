@@ -77,7 +77,7 @@ func BenchmarkScan(b *testing.B) {
 		if _, err := parseHead(head, f); err != nil {
 			b.Fatal(err)
 		}
-		if _, _, _, ok := scanCopyResult(answer[at:]); !ok {
+		if _, ok := scanCopyResult(answer[at:]); !ok {
 			b.Fatal("not scanned")
 		}
 	}

@@ -81,8 +81,7 @@ func (c *Client) appendCopySource(b []byte, r object.Ref, region job.Region) []b
 
 // checkCopy reads the answer to a copy: a scan where it looks as expected, the XML parser where it does not.
 func (c *Client) checkCopy(rq *request, a *response) *object.Error {
-	etag, version, modified, ok := scanCopyResult(a.data)
-	r := object.CopyResult{HTTPStatus: a.status, LastModified: modified}
+	version, ok := scanCopyResult(a.data)
 	if !ok {
 		var x xmlCopyResult
 		err := xml.Unmarshal(a.data, &x)
@@ -92,58 +91,54 @@ func (c *Client) checkCopy(rq *request, a *response) *object.Error {
 		case err != nil || x.XMLName.Local != "CopyObjectResult" || x.ETag == "":
 			return badAnswer(rq, a, "The store's answer to a copy is no CopyObjectResult.")
 		}
-		etag, version, r.LastModified = unquote(x.ETag), x.VersionID, parseXMLTime(x.LastModified)
+		version = x.VersionID
 	}
 	if v := a.header.peek(c.d.version); v != "" {
 		version = v
 	}
-	etag, version = cloned(etag, version)
-	r.ETag, r.Version = etag, job.Version(version)
-	a.copied = r
+	a.copied = object.CopyResult{Version: job.Version(strings.Clone(version)), HTTPStatus: a.status}
 	return nil
 }
 
 type xmlCopyResult struct {
-	XMLName      xml.Name
-	ETag         string `xml:"ETag"`
-	LastModified string `xml:"LastModified"`
-	VersionID    string `xml:"VersionId"`
+	XMLName   xml.Name
+	ETag      string `xml:"ETag"`
+	VersionID string `xml:"VersionId"`
 }
 
-// scanCopyResult reads a CopyObjectResult of the usual shape without a parser. It says false for whatever is not one. The
-// strings are parts of body.
-func scanCopyResult(body []byte) (etag, version string, modified time.Time, ok bool) {
+// scanCopyResult reads a CopyObjectResult of the usual shape, with an ETag, without a parser. It says false for whatever is not one.
+// The version is a part of body.
+func scanCopyResult(body []byte) (version string, ok bool) {
 	b := bytes.TrimSpace(body)
 	if bytes.HasPrefix(b, []byte("<?xml ")) {
 		_, rest, ok := bytes.Cut(b, []byte("?>"))
 		if !ok {
-			return "", "", modified, false
+			return "", false
 		}
 		b = bytes.TrimSpace(rest)
 	}
 	b, ok = bytes.CutPrefix(b, []byte("<CopyObjectResult"))
 	end := bytes.IndexByte(b, '>')
 	if !ok || end < 0 || end > 0 && (b[0] != ' ' || b[end-1] == '/') {
-		return "", "", modified, false
+		return "", false
 	}
+	etag := false
 	for b = b[end+1:]; ; {
 		for len(b) > 0 && (b[0] == ' ' || b[0] == '\n' || b[0] == '\r' || b[0] == '\t') {
 			b = b[1:]
 		}
 		if bytes.Equal(b, []byte("</CopyObjectResult>")) {
-			return etag, version, modified, etag != ""
+			return version, etag
 		}
 		var name, text string
 		if name, text, b, ok = cutElement(b); !ok {
-			return "", "", modified, false
+			return "", false
 		}
 		switch name {
 		case "ETag":
-			etag = text
+			etag = text != ""
 		case "VersionId":
 			version = text
-		case "LastModified":
-			modified = parseXMLTime(text)
 		}
 	}
 }

@@ -209,7 +209,7 @@ func nothing(context.Context, *Client, job.Bucket) error { return nil }
 var faultCalls = []faultCall{
 	{"copy", true, func(ctx context.Context, c *Client, b job.Bucket) error {
 		r, err := c.Copy(ctx, object.CopyRequest{Source: object.Ref{Bucket: b, Key: "src"}, Bucket: b, Key: "dst"})
-		return expect(err, r.HTTPStatus == 200 && len(r.ETag) == 32, r)
+		return expect(err, r.HTTPStatus == 200, r)
 	}, func(ctx context.Context, clean *Client, b job.Bucket) error {
 		i, err := clean.Head(ctx, object.Ref{Bucket: b, Key: "dst"})
 		return expect(err, i.Size == int64(len(content)), i)

@@ -1,7 +1,6 @@
 package httpwire
 
 import (
-	"strings"
 	"time"
 	"unsafe"
 )
@@ -55,15 +54,6 @@ const maxKept = 16 << 10
 
 // view gives bytes as a string without copying them. They must not change as long as the string is in use.
 func view(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
-
-// cloned copies strings out of a call's memory, all into one piece.
-func cloned(a, b string) (string, string) {
-	s := a + b
-	if b == "" { // then the sum is a itself
-		s = strings.Clone(a)
-	}
-	return s[:len(a)], s[len(a):]
-}
 
 // appendXML writes s with what XML would take for markup replaced.
 func appendXML(b []byte, s string) []byte {

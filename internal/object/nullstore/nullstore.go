@@ -60,7 +60,7 @@ func (s *Store) Put(ctx context.Context, p object.PutRequest) (object.PutResult,
 // Copy succeeds.
 func (s *Store) Copy(ctx context.Context, _ object.CopyRequest) (object.CopyResult, error) {
 	s.Calls.Add(1)
-	return object.CopyResult{ETag: etag, HTTPStatus: 200}, ctx.Err()
+	return object.CopyResult{HTTPStatus: 200}, ctx.Err()
 }
 
 // Restore accepts.
