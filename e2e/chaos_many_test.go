@@ -82,8 +82,9 @@ type member struct {
 	pause         time.Duration
 	stopped       time.Duration // after so long its first life is stopped for longer than a lease; 0 = never
 
-	mu  sync.Mutex
-	now *victim
+	mu     sync.Mutex
+	now    *victim
+	asleep bool
 }
 
 func (m *member) running() *victim {
@@ -202,7 +203,7 @@ func (s *manySeed) run() {
 	s.mu.Unlock()
 	for _, m := range s.members {
 		if v := m.running(); v != nil {
-			_ = v.cmd.Process.Signal(syscall.SIGCONT)
+			s.wake(m, v)
 			if e := v.stop(); e != nil {
 				s.t.Errorf("drover %s after SIGTERM: %v\n%s", m.command, e, v.log())
 			}
@@ -281,12 +282,29 @@ func (s *manySeed) stopFor(ctx context.Context, m *member, v *victim) {
 		return
 	}
 	m.stopped = 0
+	m.mu.Lock()
+	m.asleep = true
 	_ = v.cmd.Process.Signal(syscall.SIGSTOP)
+	m.mu.Unlock()
 	s.mu.Lock()
 	now := time.Now()
 	s.kills = append(s.kills, death{now, now})
 	s.mu.Unlock()
 	wait(leaseTerm + 5*time.Second)
+	s.wake(m, v)
+}
+
+// wake lets a process that sleeps go on.
+func (s *manySeed) wake(m *member, v *victim) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.asleep {
+		return
+	}
+	m.asleep = false
+	s.mu.Lock()
+	s.sleeps = append(s.sleeps, sleep{woke: time.Now()})
+	s.mu.Unlock()
 	_ = v.cmd.Process.Signal(syscall.SIGCONT)
 }
 

@@ -142,11 +142,19 @@ type crashSeed struct {
 	last    client.Job
 	died    []failpoint.Point // named places that a life ended at
 	kills   []death
+	sleeps  []sleep
 }
 
 // death is when a process was killed, and when the stores had taken out of their sockets what it had sent by then: no
 // other was started before that.
 type death struct{ at, taken time.Time }
+
+// sleep is when a process that had been stopped for longer than its leases was woken, and how many calls are put down to
+// that.
+type sleep struct {
+	woke time.Time
+	sent int
+}
 
 // scene is what is done to the job while it runs.
 type scene string

@@ -39,7 +39,7 @@ func readMessage(b []byte) (epoch uint64, kind byte, c manifest.Chunk, err error
 	return epoch, b[0], c, err
 }
 
-// chunkRun is a chunk being worked on. The fields down to until belong to w.mu, hand to mu.
+// chunkRun is a chunk being worked on. The fields down to gaveUp belong to w.mu, hand to mu.
 type chunkRun struct {
 	w     *worker
 	id    job.ID
@@ -54,7 +54,8 @@ type chunkRun struct {
 	nextTodo int
 	inFlight int
 	gaveUp   int // rows that ended without an outcome
-	until    time.Time
+
+	until atomic.Pointer[time.Time] // of the lease; nil before the rows are known
 
 	jc      *jobContext
 	calling context.Context // of all object calls, made once: a row each would be a third of what a row allocates
@@ -169,8 +170,9 @@ func (r *chunkRun) load(ctx context.Context) error {
 	}
 	w := r.w
 	w.mu.Lock()
-	r.jc, r.runs, r.entries, r.repeat, r.todo, r.until = jc, e.runs, entries, repeat, todo, r.lease.Until()
-	r.calling = object.WithWait(ctx, r.halted)
+	r.jc, r.runs, r.entries, r.repeat, r.todo = jc, e.runs, entries, repeat, todo
+	r.prolong()
+	r.calling = object.WithTerm(object.WithWait(ctx, r.halted), r.over)
 	r.lastLook = kind == chunkLast
 	r.loaded = true
 	r.signalIfIdle()
@@ -199,7 +201,7 @@ func (r *chunkRun) loadFailed(ctx context.Context, err error) {
 func (r *chunkRun) apply(rows []int) {
 	ctx := r.calling
 	if g := r.jc.limiter.gate.Load(); g != nil {
-		ctx = object.WithCaller(ctx, r.halted, g)
+		ctx = object.WithGate(ctx, g)
 	}
 	if r.looks() {
 		for _, i := range rows {
@@ -357,10 +359,17 @@ func (r *chunkRun) extend(ctx context.Context) {
 		r.w.log.Warn("extend lease", "job", r.id, "chunk", r.lease.Chunk(), "err", err)
 		return
 	}
-	r.w.mu.Lock()
-	r.until = r.lease.Until()
-	r.w.mu.Unlock()
+	r.prolong()
 }
+
+// prolong takes over until when the lease is.
+func (r *chunkRun) prolong() {
+	until := r.lease.Until()
+	r.until.Store(&until)
+}
+
+// over reports whether the lease has run out. From then on another may hold the chunk, and nothing of it may be begun.
+func (r *chunkRun) over(now time.Time) bool { return !now.Before(*r.until.Load()) }
 
 // settle ends the holding: what has ended is handed in first, only then is the chunk acknowledged.
 func (r *chunkRun) settle(stop, calls context.Context) {

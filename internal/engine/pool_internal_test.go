@@ -17,10 +17,12 @@ func poolOf(rows int, cs ...candidate) *worker {
 	w.cond = sync.NewCond(&w.mu)
 	for _, c := range cs {
 		r := &chunkRun{
-			w: w, id: c.ID, of: c, loaded: true, until: time.Now().Add(time.Hour), todo: make([]int, rows),
+			w: w, id: c.ID, of: c, loaded: true, todo: make([]int, rows),
 			jc: &jobContext{most: 1}, runs: new(atomic.Bool), halted: make(chan struct{}), ended: make(chan struct{}, 1),
 		}
 		r.runs.Store(true)
+		until := time.Now().Add(time.Hour)
+		r.until.Store(&until)
 		w.held[c.ID]++
 		w.insert(r)
 	}

@@ -266,7 +266,7 @@ func (w *worker) next() (*chunkRun, []int) {
 		if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
 			continue
 		}
-		if !r.runs.Load() || !time.Now().Before(r.until) {
+		if !r.runs.Load() || r.over(time.Now()) {
 			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
 			continue
 		}

@@ -3,10 +3,11 @@ package object
 import (
 	"context"
 	"errors"
+	"time"
 )
 
-// ErrWaitEnded is the cause of a call that was given up between two attempts, because its caller no longer wants to wait
-// for the store. Nothing is known of its effect.
+// ErrWaitEnded is the cause of a call that was given up before an attempt, because its caller no longer wants to wait for
+// the store or may no longer call it. Nothing is known of its effect.
 var ErrWaitEnded = errors.New("the wait for the store was ended")
 
 // Gate bounds the calls of a caller: how many at a time, how many in a second, how many bytes. Drivers pass each attempt
@@ -23,6 +24,7 @@ type Gate interface {
 type caller struct {
 	done <-chan struct{}
 	gate Gate
+	over func(now time.Time) bool
 }
 
 type callerKey struct{}
@@ -30,12 +32,25 @@ type callerKey struct{}
 // WithWait bounds how long calls wait for a store that does not answer or throttles: between attempts, never during
 // one, a call ends with ErrWaitEnded once done is closed.
 func WithWait(ctx context.Context, done <-chan struct{}) context.Context {
-	return WithCaller(ctx, done, GateOf(ctx))
+	c := callerOf(ctx)
+	c.done = done
+	return context.WithValue(ctx, callerKey{}, &c)
 }
 
-// WithCaller is WithWait, and has calls go through a gate; nil is none.
-func WithCaller(ctx context.Context, done <-chan struct{}, g Gate) context.Context {
-	return context.WithValue(ctx, callerKey{}, &caller{done, g})
+// WithGate has calls go through a gate; nil is none.
+func WithGate(ctx context.Context, g Gate) context.Context {
+	c := callerOf(ctx)
+	c.gate = g
+	return context.WithValue(ctx, callerKey{}, &c)
+}
+
+// WithTerm bounds the time in which calls may be begun: no attempt is made at a time at which over says so, and its call
+// ends with ErrWaitEnded. Drivers ask right before they send, as a process can be stopped for any time before that. over
+// must be safe for concurrent use.
+func WithTerm(ctx context.Context, over func(now time.Time) bool) context.Context {
+	c := callerOf(ctx)
+	c.over = over
+	return context.WithValue(ctx, callerKey{}, &c)
 }
 
 func callerOf(ctx context.Context) caller {
@@ -48,5 +63,11 @@ func callerOf(ctx context.Context) caller {
 // WaitDone gives the channel of WithWait, nil where there is none.
 func WaitDone(ctx context.Context) <-chan struct{} { return callerOf(ctx).done }
 
-// GateOf gives the gate of WithCaller, nil where there is none.
+// GateOf gives the gate of WithGate, nil where there is none.
 func GateOf(ctx context.Context) Gate { return callerOf(ctx).gate }
+
+// TermOver reports whether the term of WithTerm is over.
+func TermOver(ctx context.Context, now time.Time) bool {
+	over := callerOf(ctx).over
+	return over != nil && over(now)
+}

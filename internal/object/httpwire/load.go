@@ -12,8 +12,7 @@ import (
 func (c *Client) inTurn(ctx context.Context, rq *request) (a *response, e *object.Error, err error) {
 	gate := object.GateOf(ctx)
 	if gate == nil && c.o.Load == nil {
-		a, e = c.attempt(ctx, rq)
-		return a, e, nil
+		return c.begin(ctx, rq)
 	}
 	if gate != nil {
 		if err := gate.Enter(ctx); err != nil {
@@ -22,8 +21,11 @@ func (c *Client) inTurn(ctx context.Context, rq *request) (a *response, e *objec
 		defer gate.Leave()
 	}
 	if c.o.Load == nil {
-		a, e = c.attempt(ctx, rq)
-	} else if a, e, err = c.underLoad(ctx, rq); err != nil {
+		a, e, err = c.begin(ctx, rq)
+	} else {
+		a, e, err = c.underLoad(ctx, rq)
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	if n := rq.moved(a, e); n > 0 {
@@ -51,8 +53,22 @@ func (c *Client) underLoad(ctx context.Context, rq *request) (*response, *object
 	}
 	end := window.Unknown // what an attempt that panics leaves behind
 	defer func() { w.Leave(in, end) }()
-	a, e := c.attempt(ctx, rq)
+	a, e, err := c.begin(ctx, rq)
+	if err != nil {
+		return nil, nil, err
+	}
 	end = endOf(e)
+	return a, e, nil
+}
+
+// begin makes an attempt, unless the caller's term is over. However long it was that the turn took to come, or that the
+// process was stopped meanwhile: no more than the signature lies between this look and the sending.
+func (c *Client) begin(ctx context.Context, rq *request) (*response, *object.Error, error) {
+	now := c.now()
+	if object.TermOver(ctx, now) {
+		return nil, nil, object.ErrWaitEnded
+	}
+	a, e := c.attempt(ctx, rq, now)
 	return a, e, nil
 }
 

@@ -116,14 +116,14 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// attempt signs and sends rq once. The response is nil only where there was none; with an error its body is closed.
-func (c *Client) attempt(ctx context.Context, rq *request) (*response, *object.Error) {
+// attempt signs and sends rq once; now is about when. The response is nil only where there was none; with an error its body is closed.
+func (c *Client) attempt(ctx context.Context, rq *request, now time.Time) (*response, *object.Error) {
 	if err := rq.rewind(); err != nil {
 		rq.refuse("The body cannot be read again.")
 		rq.err.Err = err
 		return nil, rq.err
 	}
-	rq.signed = c.now().Add(time.Duration(c.skew.Load()))
+	rq.signed = now.Add(time.Duration(c.skew.Load()))
 	if e := c.sign(ctx, rq); e != nil {
 		return nil, e
 	}
