@@ -55,7 +55,8 @@ type chunkRun struct {
 	inFlight int
 	gaveUp   int // rows that ended without an outcome
 
-	until atomic.Pointer[time.Time] // of the lease; nil before the rows are known
+	until  atomic.Pointer[time.Time] // of the lease; nil before the rows are known
+	lapses *time.Timer               // starts no further row when its lease has run out; of w.mu
 
 	jc      *jobContext
 	calling context.Context // of all object calls, made once: a row each would be a third of what a row allocates
@@ -105,6 +106,7 @@ func (r *chunkRun) hold(ctx, calls context.Context) {
 		r.loadFailed(calls, err)
 		return
 	}
+	defer r.lapses.Stop()
 	extend := time.NewTicker(extendEvery)
 	defer extend.Stop()
 	handIn := time.NewTicker(handInEvery)
@@ -172,6 +174,7 @@ func (r *chunkRun) load(ctx context.Context) error {
 	w.mu.Lock()
 	r.jc, r.runs, r.entries, r.repeat, r.todo = jc, e.runs, entries, repeat, todo
 	r.prolong()
+	r.lapses = time.AfterFunc(time.Until(*r.until.Load()), r.lapse)
 	r.calling = object.WithTerm(object.WithWait(ctx, r.halted), r.over)
 	r.lastLook = kind == chunkLast
 	r.loaded = true
@@ -197,25 +200,25 @@ func (r *chunkRun) loadFailed(ctx context.Context, err error) {
 	}
 }
 
-// apply works on some rows.
-func (r *chunkRun) apply(rows []int) {
+// apply works on some rows, and counts those that are left undone.
+func (r *chunkRun) apply(rows []int) (gaveUp int) {
 	ctx := r.calling
 	if g := r.jc.limiter.gate.Load(); g != nil {
 		ctx = object.WithGate(ctx, g)
 	}
 	if r.looks() {
 		for _, i := range rows {
-			r.finish(i, r.look(ctx, i))
+			r.finish(i, r.look(ctx, i)) // what has not ended is looked at again
 		}
-		return
+		return 0
 	}
 	if len(rows) == 1 {
-		r.finish(rows[0], r.applyOne(ctx, rows[0]))
-		return
+		return r.finish(rows[0], r.applyOne(ctx, rows[0]))
 	}
 	for i, o := range r.applyAll(ctx, rows) {
-		r.finish(rows[i], o)
+		gaveUp += r.finish(rows[i], o)
 	}
+	return gaveUp
 }
 
 // looks reports whether rows are looked at and not worked on.
@@ -265,30 +268,25 @@ func (r *chunkRun) panicked(i int, p any) job.Outcome {
 	return job.FailedTask("InternalError", 0, "An internal error ended this task; the log has the details.")
 }
 
-// finish notes a row's outcome; the zero outcome leaves the row undone.
-func (r *chunkRun) finish(i int, o job.Outcome) {
-	if o.Status != "" {
-		e := &r.entries[i]
-		failed := o.Status == job.TaskFailed
-		r.mu.Lock()
-		r.line = r.line[:0]
-		if r.ends(o) && (r.jc.linesForOK || failed && r.jc.lines) {
-			r.line = report.AppendRow(r.line, *e, o)
-		}
-		r.hand.add(e.Row, o, e.Key, r.line)
-		r.mu.Unlock()
-		if r.ends(o) {
-			r.w.e.o.Observe(r.jc.op.Name(), o.Status)
-		}
-		failpoint.Hit(failpoint.RowEnded)
+// finish notes a row's outcome. The zero outcome leaves the row undone, which it counts: 1 is such a one.
+func (r *chunkRun) finish(i int, o job.Outcome) (gaveUp int) {
+	if o.Status == "" {
+		return 1
 	}
-	r.w.mu.Lock()
-	if o.Status == "" && !r.looks() {
-		r.gaveUp++
+	e := &r.entries[i]
+	ends, failed := r.ends(o), o.Status == job.TaskFailed
+	r.mu.Lock()
+	r.line = r.line[:0]
+	if ends && (r.jc.linesForOK || failed && r.jc.lines) {
+		r.line = report.AppendRow(r.line, *e, o)
 	}
-	r.inFlight--
-	r.signalIfIdle()
-	r.w.mu.Unlock()
+	r.hand.add(e.Row, o, e.Key, r.line)
+	r.mu.Unlock()
+	if ends {
+		r.w.e.o.Observe(r.jc.op.Name(), o.Status)
+	}
+	failpoint.Hit(failpoint.RowEnded)
+	return 0
 }
 
 // handIn stores what has ended since the last time. What could not be stored is kept for the next call: it has been done
@@ -366,6 +364,17 @@ func (r *chunkRun) extend(ctx context.Context) {
 func (r *chunkRun) prolong() {
 	until := r.lease.Until()
 	r.until.Store(&until)
+}
+
+// lapse starts no further row when the lease has run out, and looks again when it was prolonged meanwhile.
+func (r *chunkRun) lapse() {
+	r.w.mu.Lock()
+	defer r.w.mu.Unlock()
+	if now := time.Now(); !r.over(now) {
+		r.lapses.Reset(r.until.Load().Sub(now))
+		return
+	}
+	r.w.stop(r)
 }
 
 // over reports whether the lease has run out. From then on another may hold the chunk, and nothing of it may be begun.

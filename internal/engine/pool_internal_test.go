@@ -4,6 +4,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -100,4 +101,42 @@ func TestRoomThatComesIsTold(t *testing.T) {
 	if told != 1 {
 		t.Errorf("told %d times of room, want once", told)
 	}
+}
+
+// A run starts rows for as long as its lease is prolonged, and none when it has run out: not even where its holder hangs.
+func TestNoRowStartsPastTheLease(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		w := poolOf(9, candidate{ID: "a", Account: "a"})
+		r := w.runs[0]
+		until := func(d time.Duration) {
+			at := time.Now().Add(d)
+			r.until.Store(&at)
+		}
+		start := func() int {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return len(starts(w, 2))
+		}
+		until(12 * time.Second)
+		w.mu.Lock()
+		r.lapses = time.AfterFunc(12*time.Second, r.lapse)
+		w.mu.Unlock()
+		time.Sleep(8 * time.Second)
+		until(12 * time.Second)
+		time.Sleep(11 * time.Second)
+		if got := start(); got != 2 {
+			t.Errorf("%d rows start under a lease that was prolonged, want 2", got)
+		}
+		time.Sleep(time.Second)
+		synctest.Wait()
+		if got := start(); got != 0 {
+			t.Errorf("%d rows start when the lease has run out", got)
+		}
+		select {
+		case <-r.halted:
+		default:
+			t.Error("calls that wait for their store are not told")
+		}
+	})
 }

@@ -242,10 +242,11 @@ func (w *worker) drop(r *chunkRun) {
 	w.poke()
 }
 
-// work is one of the pool: it takes the next row of the first chunk that has one, until the worker is closed.
+// work is one of the pool: it takes the next row of the first chunk that has one, until the worker is closed. The end of
+// one and the start of the next take the lock together: with a row every few microseconds it goes from core to core.
 func (w *worker) work() {
+	w.mu.Lock()
 	for {
-		w.mu.Lock()
 		r, rows := w.next()
 		for r == nil {
 			if w.closed {
@@ -256,7 +257,11 @@ func (w *worker) work() {
 			r, rows = w.next()
 		}
 		w.mu.Unlock()
-		r.apply(rows)
+		gaveUp := r.apply(rows)
+		w.mu.Lock()
+		r.gaveUp += gaveUp
+		r.inFlight -= len(rows)
+		r.signalIfIdle()
 	}
 }
 
@@ -266,8 +271,8 @@ func (w *worker) next() (*chunkRun, []int) {
 		if !r.loaded || r.stopped || r.nextTodo >= len(r.todo) {
 			continue
 		}
-		if !r.runs.Load() || r.over(time.Now()) {
-			w.stop(r) // the job shall not run, or the lease ran out: nothing may be started past it
+		if !r.runs.Load() {
+			w.stop(r)
 			continue
 		}
 		if r.limited() || r.jc.away && w.calling(r.id) > 0 {

@@ -49,25 +49,30 @@ func (c *Copy) Apply(ctx context.Context, s object.Store, t Task) job.Outcome {
 	if err != nil {
 		return copyHints.failed(ctx, err)
 	}
-	var out job.Outcome
-	for try := range copyTries {
+	for try := 1; ; try++ {
 		if ctx.Err() != nil {
 			return job.Outcome{}
 		}
-		w := copying{Copy: c, task: t, store: s, target: s, req: object.CopyRequest{
-			Source: ref(t.Entry), SourceRegion: t.SourceRegion, Bucket: c.TargetBucket, Key: key,
-			Class: strings.ToUpper(c.StorageClass), SSE: c.SSE, SSEKey: c.SSEKey,
-			IfModifiedSince: c.IfModifiedSince, IfUnmodifiedSince: c.IfUnmodifiedSince,
-		}}
-		if t.Target != nil {
-			w.target = t.Target
-		}
-		var again bool
-		if out, again = w.run(ctx, t.Repeat || try > 0); !again {
-			break
+		out, again := c.try(ctx, s, &t, key, try > 1)
+		if !again || try == copyTries {
+			return out
 		}
 	}
-	return out
+}
+
+// try makes the copy once; again asks to begin anew.
+func (c *Copy) try(ctx context.Context, s object.Store, t *Task, key job.Key, repeat bool) (out job.Outcome, again bool) {
+	// Set field by field: as a literal it would be made twice, and is large.
+	var w copying
+	w.Copy, w.task, w.store, w.target = c, *t, s, s
+	if t.Target != nil {
+		w.target = t.Target
+	}
+	w.req.Source, w.req.SourceRegion = ref(t.Entry), t.SourceRegion
+	w.req.Bucket, w.req.Key = c.TargetBucket, key
+	w.req.Class, w.req.SSE, w.req.SSEKey = strings.ToUpper(c.StorageClass), c.SSE, c.SSEKey
+	w.req.IfModifiedSince, w.req.IfUnmodifiedSince = c.IfModifiedSince, c.IfUnmodifiedSince
+	return w.run(ctx, t.Repeat || repeat)
 }
 
 // Destination implements Mover.
@@ -93,10 +98,8 @@ func (c *Copy) destination(k job.Key) (job.Key, error) {
 
 // run makes the copy; again asks to begin anew.
 func (w *copying) run(ctx context.Context, repeat bool) (out job.Outcome, again bool) {
-	for _, prepare := range []func(context.Context) error{w.selfCopy, w.metadata, w.tagging, w.access, w.prospect} {
-		if err := prepare(ctx); err != nil {
-			return copyHints.failed(ctx, err), false
-		}
+	if err := w.prepare(ctx); err != nil {
+		return copyHints.failed(ctx, err), false
 	}
 	res, err := w.call(ctx)
 	note := ""
@@ -126,6 +129,23 @@ func (w *copying) run(ctx context.Context, repeat bool) (out job.Outcome, again 
 		return copyHints.failed(ctx, err), false
 	}
 	return job.Succeeded(res.HTTPStatus, strings.TrimSpace(note+" "+unproved)), false
+}
+
+// prepare finds out what the copy is to have.
+func (w *copying) prepare(ctx context.Context) error {
+	if err := w.selfCopy(ctx); err != nil {
+		return err
+	}
+	if err := w.metadata(ctx); err != nil {
+		return err
+	}
+	if err := w.tagging(ctx); err != nil {
+		return err
+	}
+	if err := w.access(ctx); err != nil {
+		return err
+	}
+	return w.prospect(ctx)
 }
 
 // prospect looks at the source first where its size, metadata and tags are needed: for a copy by parts, for one that is

@@ -37,7 +37,7 @@ func copyOf() object.CopyRequest {
 
 func (c *Client) buildCopy(r object.CopyRequest) *request {
 	rq := c.onObject("Copy", "PUT", object.Ref{Bucket: r.Bucket, Key: r.Key})
-	c.setCopyHeaders(rq, r)
+	c.setCopyHeaders(rq, &r)
 	rq.finish()
 	return rq
 }

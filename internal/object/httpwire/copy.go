@@ -17,7 +17,7 @@ func (c *Client) Copy(ctx context.Context, r object.CopyRequest) (object.CopyRes
 	rq := c.onObject("Copy", "PUT", object.Ref{Bucket: r.Bucket, Key: r.Key})
 	defer c.free(rq)
 	rq.slow, rq.within = true, r.Size
-	c.setCopyHeaders(rq, r)
+	c.setCopyHeaders(rq, &r)
 	conditional := !r.IfModifiedSince.IsZero() || !r.IfUnmodifiedSince.IsZero() || r.IfMatch != ""
 	rq.once = conditional && r.Source.Bucket == r.Bucket && r.Source.Key == r.Key
 	rq.check = (*Client).checkCopy
@@ -28,7 +28,7 @@ func (c *Client) Copy(ctx context.Context, r object.CopyRequest) (object.CopyRes
 	return a.copied, nil
 }
 
-func (c *Client) setCopyHeaders(rq *request, r object.CopyRequest) {
+func (c *Client) setCopyHeaders(rq *request, r *object.CopyRequest) {
 	d := c.d
 	if r.Source.Key == "" || !bucketName(string(r.Source.Bucket)) {
 		rq.refuse("The source of a copy must be a bucket and a key.")

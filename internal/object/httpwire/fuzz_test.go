@@ -64,7 +64,7 @@ func FuzzAnswer(f *testing.F) {
 func hearAnswer(raw []byte, method string, stream bool) (*response, string, error) {
 	w := newNetwork(Options{Timeouts: Timeouts{}.withDefaults()})
 	c := &conn{w: w, nc: &cannedConn{r: bytes.NewReader(raw)}}
-	a, err := c.exchange(context.Background(), &request{method: method, target: "/", host: "h", stream: stream}, time.Now())
+	a, err := c.exchange(context.Background(), &request{asked: asked{method: method, target: "/", host: "h", stream: stream}}, time.Now())
 	if err != nil {
 		return nil, "", err
 	}

@@ -270,7 +270,7 @@ func TestAnswersThatAreRefused(t *testing.T) {
 // The last door before the network, whatever the calls above let through.
 func TestUnsendable(t *testing.T) {
 	good := func() *request {
-		return &request{method: "GET", target: "/k", host: "h", addr: "127.0.0.1:1", out: fields{{"a", "b"}}}
+		return &request{asked: asked{method: "GET", target: "/k", host: "h", addr: "127.0.0.1:1"}, out: fields{{"a", "b"}}}
 	}
 	if err := sendable(good()); err != nil {
 		t.Fatal(err)
@@ -346,7 +346,7 @@ func TestChecksOfText(t *testing.T) {
 }
 
 func TestHeadOnTheWire(t *testing.T) {
-	rq := &request{method: "PUT", target: "/k?a=", host: "h", out: fields{{"host", "h"}, {"x-a", "é"}, {"content-length", "3"}}, size: 3}
+	rq := &request{asked: asked{method: "PUT", target: "/k?a=", host: "h", size: 3}, out: fields{{"host", "h"}, {"x-a", "é"}, {"content-length", "3"}}}
 	got := string(appendHead(nil, rq, "agent"))
 	want := "PUT /k?a= HTTP/1.1\r\nhost: h\r\nuser-agent: agent\r\nx-a: é\r\ncontent-length: 3\r\n\r\n"
 	if got != want {

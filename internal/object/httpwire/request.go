@@ -37,8 +37,19 @@ func (f fields) peek(name string) string {
 // param is one query parameter, decoded.
 type param struct{ name, value string }
 
-// request is one call, ready to be signed and sent any number of times.
+// request is one call, ready to be signed and sent any number of times, and its memory.
 type request struct {
+	asked
+	header fields // without host, content-length and what signing adds
+	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
+	query  []param
+
+	text   text     // memory of all strings but the caller's
+	answer response // to the present attempt
+}
+
+// asked is what is new with each call.
+type asked struct {
 	op     string
 	method string
 	tls    bool
@@ -49,15 +60,9 @@ type request struct {
 	host   string // Host header
 	path   string // as sent: percent-encoded
 	plain  string // the path decoded, which q-sign signs
-	query  []param
 	target string // path?query as sent
-	header fields // without host, content-length and what signing adds
-	out    fields // all headers of the present attempt but user-agent; content-length only where it is signed
-
-	text   text     // memory of all strings but the caller's
-	wire   []byte   // the present attempt as it is sent, but for a streamed body
-	built  int      // how much of it belongs to all attempts
-	answer response // to the present attempt
+	wire   []byte // the present attempt as it is sent, but for a streamed body
+	built  int    // how much of text belongs to all attempts
 
 	xml   []byte        // a body in memory
 	body  io.ReadSeeker // or one to be streamed
@@ -94,7 +99,8 @@ func (rq *request) reset() {
 	if rq.keeps {
 		rq.answer.text = nil // it is the caller's now
 	}
-	*rq = request{header: rq.header[:0], out: rq.out[:0], query: rq.query[:0], text: rq.text, answer: rq.answer}
+	rq.header, rq.out, rq.query = rq.header[:0], rq.out[:0], rq.query[:0]
+	rq.asked = asked{}
 }
 
 // refuse keeps the first reason why the request cannot be sent.
@@ -205,15 +211,15 @@ const upperHex = "0123456789ABCDEF"
 
 // appendEscaped percent-encodes all bytes but RFC 3986's unreserved ones, and slashes where they are kept.
 func appendEscaped(b []byte, s string, keepSlash bool) []byte {
+	plain := 0 // where the bytes begin that are not written yet, and stay as they are
 	for i := range len(s) {
-		c := s[i]
-		if unreserved[c] || c == '/' && keepSlash {
-			b = append(b, c)
-		} else {
+		if c := s[i]; !unreserved[c] && (c != '/' || !keepSlash) {
+			b = append(b, s[plain:i]...)
 			b = append(b, '%', upperHex[c>>4], upperHex[c&15])
+			plain = i + 1
 		}
 	}
-	return b
+	return append(b, s[plain:]...)
 }
 
 // unreserved are RFC 3986's bytes that are never encoded.

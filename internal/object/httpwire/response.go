@@ -26,6 +26,9 @@ type response struct {
 
 // reset forgets the answer and keeps its memory, unless it is much.
 func (a *response) reset() {
+	if a.status == 0 && len(a.header) == 0 {
+		return // it is empty
+	}
 	clear(a.header)
 	if a.lent != nil {
 		a.lent.free()

@@ -51,7 +51,7 @@ func TestQSignVectors(t *testing.T) {
 		t.Run(v.name, func(t *testing.T) {
 			s := newQSign()
 			s.prepare(v.secret, v.start, v.end)
-			got := s.authorization(&request{method: v.method, plain: v.plain, query: v.query, out: v.header}, "AKID")
+			got := s.authorization(&request{asked: asked{method: v.method, plain: v.plain}, query: v.query, out: v.header}, "AKID")
 			if !strings.HasSuffix(got, "&q-signature="+v.want) {
 				t.Errorf("authorization %s\nwant signature %s", got, v.want)
 			}
