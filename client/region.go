@@ -16,7 +16,7 @@ type Region struct {
 	Limits     *Limits    `json:"limits,omitempty"`
 	Configured *Limits    `json:"configured,omitempty"` // those of the answering process's configuration, also where others are in force
 	FromConfig bool       `json:"fromConfig,omitempty"` // the limits are those of the answering process's configuration
-	Changed    *time.Time `json:"changed,omitempty"`    // when the limits were set; nil for those of the configuration
+	Changed    *time.Time `json:"changed,omitempty"`    // when the limits were last set or cleared; nil where they never were
 	By         string     `json:"by,omitempty"`         // the access key of who has set them
 	Revision   string     `json:"revision"`             // of the limits, for If; it changes whenever they are set or cleared
 }

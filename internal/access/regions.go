@@ -19,17 +19,19 @@ type Region struct {
 	Limits     job.Limits // of all workers together; those of the configuration are each process's
 	Configured job.Limits // those of this process's configuration, also where others are in force
 	FromConfig bool       // Limits are the configuration's
-	Changed    time.Time  // zero for those of the configuration
-	By         string     // the access key of who has set them
+	Changed    time.Time  // when they were set or cleared at run time; zero = never
+	By         string     // the access key of who did
 	Revision   string     // of the limits: it changes whenever they are set or cleared
 }
 
-// regionRecord is the limits of a region as stored. They take the place of the configuration's.
+// regionRecord is the limits of a region as stored. They take the place of the configuration's, but for those that were
+// cleared: their record stays, so that who changes them on a condition is refused if another was first.
 type regionRecord struct {
 	Name    job.Region
 	Limits  job.Limits
 	Changed time.Time
 	By      string
+	Cleared bool `json:",omitempty"`
 }
 
 type regionEntry struct {
@@ -59,7 +61,7 @@ func (b *Book) RegionLimits(name job.Region) (job.Limits, bool) {
 	b.mu.RLock()
 	defer b.mu.RUnlock()
 	r, ok := b.regions[name]
-	return r.Limits, ok
+	return r.Limits, ok && !r.Cleared
 }
 
 // Changed is closed once something else is known than now.
@@ -88,10 +90,12 @@ func (b *Book) region(name job.Region) (Region, uint64, error) {
 	}
 	b.mu.RLock()
 	defer b.mu.RUnlock()
-	if r, ok := b.regions[name]; ok {
-		return Region{Name: name, Limits: r.Limits, Configured: ofConfig, Changed: r.Changed, By: r.By, Revision: strconv.FormatUint(r.rev, 10)}, r.rev, nil
+	r, ok := b.regions[name]
+	out := Region{Name: name, Limits: r.Limits, Configured: ofConfig, Changed: r.Changed, By: r.By, Revision: strconv.FormatUint(r.rev, 10)}
+	if !ok || r.Cleared {
+		out.Limits, out.FromConfig = ofConfig, true
 	}
-	return Region{Name: name, Limits: ofConfig, Configured: ofConfig, FromConfig: true, Revision: "0"}, 0, nil
+	return out, r.rev, nil
 }
 
 // isStill refuses a change that was asked for of another revision of a region; "" is any.
@@ -110,6 +114,21 @@ func (r Region) overtaken(revision string) error {
 // configuration's and of those that were set before; limits that bound nothing too. c is who wants them; where it
 // names a revision and the region's is another, the error is Precondition.
 func (b *Book) SetRegionLimits(ctx context.Context, c job.Caller, name job.Region, l job.Limits) (Region, error) {
+	if err := l.Validate(); err != nil {
+		return Region{}, err
+	}
+	return b.putRegion(ctx, c, regionRecord{Name: name, Limits: l})
+}
+
+// ClearRegionLimits puts the configuration's limits of a region in force again, each process's own. The
+// condition is that of SetRegionLimits.
+func (b *Book) ClearRegionLimits(ctx context.Context, c job.Caller, name job.Region) (Region, error) {
+	return b.putRegion(ctx, c, regionRecord{Name: name, Cleared: true})
+}
+
+// putRegion stores a region's record, unless another has done so meanwhile.
+func (b *Book) putRegion(ctx context.Context, c job.Caller, rec regionRecord) (Region, error) {
+	name := rec.Name
 	kv, err := b.kv()
 	if err != nil {
 		return Region{}, err
@@ -121,10 +140,11 @@ func (b *Book) SetRegionLimits(ctx context.Context, c job.Caller, name job.Regio
 	if err := r.isStill(c.IfRevision); err != nil {
 		return Region{}, err
 	}
-	if err := l.Validate(); err != nil {
-		return Region{}, err
+	if rec.Cleared && r.FromConfig {
+		return r, nil
 	}
-	v, err := json.Marshal(regionRecord{Name: name, Limits: l, Changed: b.o.Now().Truncate(time.Second), By: c.Principal})
+	rec.Changed, rec.By = b.o.Now().Truncate(time.Second), c.Principal
+	v, err := json.Marshal(rec)
 	if err != nil {
 		return Region{}, err
 	}
@@ -141,33 +161,6 @@ func (b *Book) SetRegionLimits(ctx context.Context, c job.Caller, name job.Regio
 		return Region{}, err
 	}
 	if err := b.await(ctx, rev); err != nil {
-		return Region{}, err
-	}
-	r, _, err = b.region(name)
-	return r, err
-}
-
-// ClearRegionLimits puts the configuration's limits of a region in force again, each process's own. The
-// condition is that of SetRegionLimits.
-func (b *Book) ClearRegionLimits(ctx context.Context, c job.Caller, name job.Region) (Region, error) {
-	kv, err := b.kv()
-	if err != nil {
-		return Region{}, err
-	}
-	r, rev, err := b.region(name)
-	if err != nil {
-		return r, err
-	}
-	if err := r.isStill(c.IfRevision); err != nil {
-		return Region{}, err
-	}
-	if rev == 0 {
-		return r, nil
-	}
-	if err := kv.Delete(ctx, regionKey(name)); err != nil {
-		return Region{}, unavailable(err)
-	}
-	if err := b.awaitUntil(ctx, func() bool { return b.regions[name].rev != rev }); err != nil {
 		return Region{}, err
 	}
 	r, _, err = b.region(name)
