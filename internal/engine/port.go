@@ -126,7 +126,9 @@ type Results interface {
 	Results(ctx context.Context, id job.ID, after uint64, idle time.Duration, f func(Result) error) error
 	// ResultsOf gives the stored hand-ins of one chunk.
 	ResultsOf(ctx context.Context, id job.ID, phase int, chunk int64) ([]Result, error)
-	PurgeResults(ctx context.Context, id job.ID, upTo uint64) error // all of the job with Seq ≤ upTo; 0 = all
+	// PurgeResults removes those of the job with Seq ≤ upTo; 0 = all. ResultsOf does not give them any more. Results may
+	// for a while, where it reads from a node that lags: who has purged asks for what came after.
+	PurgeResults(ctx context.Context, id job.ID, upTo uint64) error
 }
 
 // Losses counts how often each of a carrier's stores was lost as a whole, as when somebody deleted it.
