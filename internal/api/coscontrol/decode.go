@@ -197,6 +197,9 @@ func (d *decoder) report(n *xmltree.Node) job.Report {
 		Prefix:  f["Prefix"].Raw(),
 		Scope:   job.ReportScope(f["ReportScope"].Value()),
 	}
+	if n != nil && f["Enabled"].Value() == "" {
+		d.fail(job.FieldErrorf("Report.Enabled", "is missing; say true or false."))
+	}
 	if len(r.Prefix) > maxReportPrefix {
 		d.fail(job.FieldErrorf("Report.Prefix", "is %d bytes long; at most %d are allowed.", len(r.Prefix), maxReportPrefix))
 	}

@@ -81,7 +81,8 @@ func TestLimitsOfARequest(t *testing.T) {
 		{restoreXML, "Priority", "1.5", argument},
 		{restoreXML, "Priority", "", argument},
 		{restoreXML, "Report", "", malformed},
-		{restoreXML, "Enabled", "", good}, // no report
+		{restoreXML, "Enabled", "", argument}, // a job without the report that it describes would be no good guess
+		{restoreXML, "Enabled", " false ", good},
 		{restoreXML, "Enabled", "yes", argument},
 		{restoreXML, "Bucket", "", argument},
 		{restoreXML, "Bucket", "qcs::cos:local::lists-1250000000/key", argument},
