@@ -18,9 +18,13 @@ var errNoCommand = errors.New("the command line has no flags for this job")
 // given is the value of a flag that has none.
 const given = "\n"
 
-// command is the command line that makes the same job.
-func command(s job.Spec) (string, error) {
-	if len(s.Tags) > 0 {
+// command is the command line that makes the same job on a server whose default region is the given one.
+func command(s job.Spec, region job.Region) (string, error) {
+	elsewhere := func(r job.Region) bool { return r != "" && r != region }
+	switch m := s.Manifest; {
+	case len(s.Tags) > 0, m.PlusSpace, m.Location.Version != "",
+		elsewhere(s.Region), elsewhere(m.Location.Region), elsewhere(s.Report.Region),
+		s.Generator != nil && elsewhere(s.Generator.Output.Region):
 		return "", errNoCommand
 	}
 	var args []string
@@ -90,6 +94,9 @@ func operationFlags(op job.Operation, flag func(name, value string)) (string, er
 		for _, t := range op.Tags {
 			flag("set", t.Key+"="+t.Value)
 		}
+		if equalSigns(op.Tags) {
+			return "", errNoCommand
+		}
 		return "tag", nil
 	}
 	return "", errNoCommand
@@ -142,6 +149,11 @@ func generatorFlags(g *job.Generator, flag func(name, value string)) {
 	}
 }
 
+// equalSigns reports whether KEY=VALUE would say something else of a tag.
+func equalSigns(tags []job.Tag) bool {
+	return slices.ContainsFunc(tags, func(t job.Tag) bool { return strings.Contains(t.Key, "=") })
+}
+
 func mode(d operation.Directive) string {
 	if d == operation.DirectiveAdd {
 		return "add"
@@ -177,7 +189,8 @@ func copyFlags(c *operation.Copy, flag func(name, value string)) error {
 	}
 	if c.Metadata == operation.DirectiveReplace && len(metadataRows(c.NewMetadata)) == 0 ||
 		c.Tagging == operation.DirectiveReplace && len(c.NewTags) == 0 ||
-		c.ACL == operation.DirectiveAdd && c.CannedACL != "" {
+		c.ACL == operation.DirectiveAdd && c.CannedACL != "" ||
+		c.PrefixReplace && c.PrefixTo != "" && strings.Contains(c.PrefixFrom, "=") || equalSigns(c.NewTags) {
 		return errNoCommand
 	}
 	if c.ACL == operation.DirectiveCopy {

@@ -100,7 +100,7 @@ func (s *server) showJob(c *call) error {
 		s.renderBlock(c, http.StatusOK, "job", "live", p)
 		return nil
 	}
-	if p.Command, err = command(j.Spec); err != nil {
+	if p.Command, err = command(j.Spec, s.o.Default); err != nil {
 		p.Command = ""
 	}
 	p.APIs = s.definitions(j.Spec)

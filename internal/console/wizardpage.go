@@ -203,7 +203,7 @@ func (w *wizard) review() (*review, error) {
 		{2, l.t("Job type"), w.operationFields(spec.Operation)},
 		{3, l.t("Configuration"), third},
 	}
-	if text, err := command(spec); err == nil {
+	if text, err := command(spec, w.s.o.Default); err == nil {
 		r.Command = text
 	}
 	r.APIs = w.s.definitions(spec)
