@@ -20,17 +20,20 @@ const lastStep = 4
 // inputs are the inputs of each step, from 1. What stands in none of them is not taken over from a request.
 var inputs = [lastStep + 1][]string{
 	0: {"token"},
-	1: {"region", "format", "column", "manifest-bucket", "manifest-key", "manifest-etag", "preview-role"},
+	1: {"region", "format", "column", "plus", "manifest-bucket", "manifest-key", "manifest-version", "manifest-etag", "preview-role"},
 	2: {
-		"operation", "target-bucket", "target-region", "prefix", "prefix-from", "prefix-to", "class", "sse",
+		"operation", "target-bucket", "target-region", "prefix", "prefix-from", "prefix-to", "class", "sse", "sse-key",
 		"acl", "acl-list", "grant-permission", "grant-id", "metadata", "metadata-name", "metadata-value", "tags", "tag-key", "tag-value",
 		"since", "until", "verify", "tier", "days", "wait", "tagging", "set-key", "set-value",
 	},
-	3: slices.Concat([]string{"description", "priority", "report", "report-bucket", "report-prefix", "report-scope", "role", "job-tag-key", "job-tag-value", "job-tags"}, limitInputs),
+	3: slices.Concat([]string{"description", "priority", "report", "report-region", "report-bucket", "report-prefix", "report-scope", "role", "job-tag-key", "job-tag-value", "job-tags"}, limitInputs),
 	4: {"start"},
 }
 
-const maxValues = 110 // of one name
+const (
+	maxValues = 110     // of one name
+	plusSpace = "space" // of plus: + in a key is a blank
+)
 
 func formOf(v url.Values) form {
 	f := form{url.Values{}}
@@ -68,6 +71,7 @@ func inputOf(field string) (name string, step int) {
 		{"Manifest.Spec.Format", "format", 1},
 		{"Manifest.Spec.Fields", "column", 1},
 		{"Manifest.Location.Bucket", "manifest-bucket", 1},
+		{"Manifest.Location.ObjectVersionId", "manifest-version", 1},
 		{"Manifest.Location.ETag", "manifest-etag", 1},
 		{"Manifest", "manifest-key", 1},
 		{"TargetResource", "target-bucket", 2},
@@ -75,6 +79,7 @@ func inputOf(field string) (name string, step int) {
 		{"TargetKeyPrefix", "prefix-to", 2},
 		{"StorageClass", "class", 2},
 		{"NewObjectMetadata.SSEAlgorithm", "sse", 2},
+		{"NewObjectMetadata.SSEKey", "sse-key", 2},
 		{"NewObjectMetadata", "metadata", 2},
 		{"MetadataDirective", "metadata", 2},
 		{"NewObjectTagging", "tags", 2},
@@ -126,7 +131,8 @@ func (f form) spec(l language, a job.Account) (job.Spec, job.Problems) {
 	}
 	if f.Get("report") == "yes" {
 		s.Report = job.Report{
-			Enabled: true, Bucket: job.Bucket(f.text("report-bucket")), Prefix: f.Get("report-prefix"), Scope: job.ReportScope(f.Get("report-scope")),
+			Enabled: true, Region: job.Region(f.Get("report-region")), Bucket: job.Bucket(f.text("report-bucket")),
+			Prefix: f.Get("report-prefix"), Scope: job.ReportScope(f.Get("report-scope")),
 		}
 	}
 	return s, p
@@ -138,12 +144,12 @@ func (f form) text(name string) string { return strings.TrimSpace(f.Get(name)) }
 func (f form) manifest() job.Manifest {
 	m := job.Manifest{Format: job.FormatInventory, Location: job.Location{
 		Bucket: job.Bucket(f.text("manifest-bucket")), Key: job.Key(strings.TrimPrefix(f.Get("manifest-key"), "/")),
-		ETag: strings.Trim(f.text("manifest-etag"), `"`),
+		Version: job.Version(f.text("manifest-version")), ETag: strings.Trim(f.text("manifest-etag"), `"`),
 	}}
 	if f.Get("format") != "csv" {
 		return m
 	}
-	m.Format = job.FormatCSV
+	m.Format, m.PlusSpace = job.FormatCSV, f.Get("plus") == plusSpace
 	for _, column := range f.Values["column"] {
 		if column != "" {
 			m.Fields = append(m.Fields, job.Field(column))
@@ -184,8 +190,11 @@ func (f form) copying(l language, p *job.Problems) *operation.Copy {
 	if v := f.Get("verify"); v != "" && v != string(operation.VerifyOff) {
 		c.Verify = operation.Verify(v)
 	}
-	if f.Get("sse") == "AES256" {
-		c.SSE = "AES256"
+	if v := f.Get("sse"); v != "none" {
+		c.SSE = v
+	}
+	if byKMS(c.SSE) {
+		c.SSEKey = f.text("sse-key")
 	}
 	from, to := f.Get("prefix-from"), f.Get("prefix-to")
 	switch f.Get("prefix") {
@@ -213,6 +222,9 @@ func (f form) copying(l language, p *job.Problems) *operation.Copy {
 	}
 	return c
 }
+
+// byKMS reports whether an encryption takes a key.
+func byKMS(sse string) bool { return sse == object.SSEKMS || sse == object.SSEKMSCOS }
 
 var directives = map[string]operation.Directive{
 	"copy": operation.DirectiveCopy, "replace": operation.DirectiveReplace, "add": operation.DirectiveAdd,
@@ -310,6 +322,9 @@ func (f form) fill(s job.Spec) {
 	set("report", "no")
 	if s.Report.Enabled {
 		set("report", "yes")
+		if s.Report.Region != s.Region {
+			f.put("report-region", string(s.Report.Region))
+		}
 		set("report-bucket", string(s.Report.Bucket))
 		set("report-prefix", s.Report.Prefix)
 		set("report-scope", string(s.Report.Scope))
@@ -332,10 +347,29 @@ func (f form) fill(s job.Spec) {
 	}
 }
 
+// says reports whether the form asks for all that an operation does.
+func (f form) says(op job.Operation) bool {
+	again := f.operation(english, new(job.Problems))
+	return again != nil && operation.Describe(again) == operation.Describe(op)
+}
+
+// put sets an input, or takes it out where there is nothing to put.
+func (f form) put(name, value string) {
+	f.Del(name)
+	if value != "" {
+		f.Set(name, value)
+	}
+}
+
 func (f form) setManifest(m job.Manifest) {
 	f.Set("manifest-bucket", string(m.Location.Bucket))
 	f.Set("manifest-key", string(m.Location.Key))
 	f.Set("manifest-etag", m.Location.ETag)
+	f.put("manifest-version", string(m.Location.Version))
+	f.Del("plus")
+	if m.PlusSpace {
+		f.Set("plus", plusSpace)
+	}
 	f.Set("format", "inventory")
 	if len(m.Fields) > 0 {
 		f.Del("column")
@@ -371,6 +405,7 @@ func (f form) fillCopy(c *operation.Copy) {
 	if c.SSE != "" {
 		f.Set("sse", c.SSE)
 	}
+	f.put("sse-key", c.SSEKey)
 	choice := func(name string, d operation.Directive, given bool, otherwise string) {
 		value := otherwise
 		for word, directive := range directives {

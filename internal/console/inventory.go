@@ -91,7 +91,7 @@ func (s *server) look(c *call, f form, arn string) (*preview, error) {
 	ctx, cancel := context.WithTimeout(c.Context(), lookTime)
 	defer cancel()
 	m := f.manifest()
-	info, err := store.Head(ctx, object.Ref{Bucket: m.Location.Bucket, Key: m.Location.Key})
+	info, err := store.Head(ctx, object.Ref{Bucket: m.Location.Bucket, Key: m.Location.Key, Version: m.Location.Version})
 	if err != nil {
 		return nil, c.unreadable(m.Location, err)
 	}

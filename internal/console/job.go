@@ -153,7 +153,7 @@ func (s *server) jobPage(c *call, j job.Job) jobPage {
 	p.Plain, p.Effects = s.plainWords(c, j.Spec)
 	present := listed(j)
 	present.Limits = j.Limits
-	p.Fields = s.definition(c, present)
+	p.Fields = append(l.list(present), l.settings(present)...)
 	p.Report = s.reportOf(c, j)
 	return p
 }
@@ -322,9 +322,8 @@ func (l language) generated(g *job.Generator) []pair {
 	return out
 }
 
-// definition is a job's spec as a table.
-func (s *server) definition(c *call, spec job.Spec) []pair {
-	l := c.lang
+// list says which objects a job is about.
+func (l language) list(spec job.Spec) []pair {
 	m := spec.Manifest
 	format := l.t("CSV")
 	if m.Format == job.FormatInventory {
@@ -338,8 +337,11 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 		out = append(out,
 			pair{l.t("Inventory Format"), format, false},
 			pair{l.t("Inventory Bucket"), visible(string(m.Location.Bucket)), true},
-			pair{l.t("Inventory File Path"), visible(string(m.Location.Key)), true},
-			pair{l.t("ETag"), visible(m.Location.ETag), true})
+			pair{l.t("Inventory File Path"), visible(string(m.Location.Key)), true})
+		if v := m.Location.Version; v != "" {
+			out = append(out, pair{l.t("Version of the file"), visible(string(v)), true})
+		}
+		out = append(out, pair{l.t("ETag"), visible(m.Location.ETag), true})
 	}
 	if len(m.Fields) > 0 {
 		text := ""
@@ -351,7 +353,15 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 		}
 		out = append(out, pair{l.t("CSV columns"), text, false})
 	}
-	out = append(out, pair{l.t("Role"), visible(spec.Role.ARN), true})
+	if m.PlusSpace {
+		out = append(out, pair{l.t("A plus sign in a key"), l.t("is a blank"), false})
+	}
+	return out
+}
+
+// settings says as whom a job runs, how fast, and where it reports.
+func (l language) settings(spec job.Spec) []pair {
+	out := []pair{{l.t("Role"), visible(spec.Role.ARN), true}}
 	if !spec.Limits.IsZero() {
 		out = append(out, pair{Name: l.t("Limits"), Value: l.limits(spec.Limits)})
 	}
@@ -361,6 +371,9 @@ func (s *server) definition(c *call, spec job.Spec) []pair {
 	scope := l.t("All tasks")
 	if spec.Report.Scope == job.FailedTasksOnly {
 		scope = l.t("Failed tasks only")
+	}
+	if r := spec.Report.Region; r != "" && r != spec.Region {
+		out = append(out, pair{l.t("Region of the report"), visible(string(r)), false})
 	}
 	where := string(spec.Report.Bucket) + "/" + spec.Report.Prefix
 	return append(out, pair{l.t("Job Report"), visible(where), true}, pair{l.t("Tasks in the report"), scope, false})

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/drover-batch/drover/internal/access"
@@ -46,6 +47,7 @@ type fixture struct {
 	living    Living
 	livingErr error
 	stores    *fakeStores
+	sdk       *s3.Client // of the store that openStore starts
 	server    *server
 	url       string
 	client    *http.Client

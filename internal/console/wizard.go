@@ -9,13 +9,14 @@ import (
 
 	"github.com/drover-batch/drover/internal/api"
 	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/operation"
 )
 
 // newJob opens the wizard: empty, like an earlier job (clone), or for the objects that failed in one (failed).
 func (s *server) newJob(c *call) error {
 	f := newForm(s.o.Default, string(job.NewID()))
 	values := c.URL.Query()
-	from := values.Get("clone") + values.Get("failed")
+	from, unsaid := values.Get("clone")+values.Get("failed"), ""
 	if from != "" {
 		id, err := api.ParseID(from)
 		if err != nil {
@@ -26,6 +27,9 @@ func (s *server) newJob(c *call) error {
 			return err
 		}
 		f.fill(listed(j))
+		if !f.says(j.Spec.Operation) {
+			unsaid = c.lang.t("This form has no words for all that the job does: %s", visible(operation.Describe(j.Spec.Operation)))
+		}
 		if values.Has("failed") {
 			if err := s.fillFailed(c, f, j); err != nil {
 				return err
@@ -33,6 +37,7 @@ func (s *server) newJob(c *call) error {
 		}
 	}
 	w := s.newWizard(c, f, 1)
+	w.notice = unsaid
 	roles, err := s.roles(c)
 	if err != nil {
 		return err
@@ -48,6 +53,9 @@ func (s *server) newJob(c *call) error {
 // fillFailed makes the failed rows of a job's report the new job's list: a result file is itself a manifest. Only where
 // there is one such file; Retry puts several together.
 func (s *server) fillFailed(c *call, f form, j job.Job) error {
+	if r := j.Spec.Report.Region; r != "" && r != j.Spec.Region {
+		return job.Errorf(job.Conflict, "The report of job %s lies in region %s, and a job's list must lie in its own, %s: copy the file of failed tasks there.", j.ID, r, j.Spec.Region)
+	}
 	files, err := s.o.Jobs.ReportFiles(c.Context(), c.caller, j.ID)
 	if err != nil {
 		return err
@@ -110,6 +118,7 @@ func (s *server) wizard(c *call) error {
 		w.browse(arg)
 	case "pick":
 		w.f.Set("manifest-key", arg)
+		w.f.Del("manifest-version")
 		w.look(true)
 	case "rows":
 		w.more = true

@@ -43,11 +43,11 @@ func (f *fixture) openStore() {
 		}
 	})
 	f.stores.store, f.stores.err = client, nil
-	sdk := s3.New(s3.Options{
+	f.sdk = s3.New(s3.Options{
 		BaseEndpoint: aws.String(srv.URL()), Region: "ap-chengdu", UsePathStyle: true,
 		Credentials: credentials.NewStaticCredentialsProvider("key", "secret", ""),
 	})
-	if _, err := sdk.CreateBucket(f.Context(), &s3.CreateBucketInput{Bucket: aws.String("lists")}); err != nil {
+	if _, err := f.sdk.CreateBucket(f.Context(), &s3.CreateBucketInput{Bucket: aws.String("lists")}); err != nil {
 		f.Fatal(err)
 	}
 }
@@ -369,6 +369,17 @@ func TestAFormGivesBackTheSpecThatFilledIt(t *testing.T) {
 		"no report":    func(s *job.Spec) { s.Report = job.Report{} },
 		"failed only":  func(s *job.Spec) { s.Report.Scope = job.FailedTasksOnly },
 		"runs at once": nil,
+		"key of its own": func(s *job.Spec) {
+			s.Operation = &operation.Copy{
+				TargetBucket: "backup", SSE: "aws:kms", SSEKey: "key-1", Metadata: operation.DirectiveCopy, Tagging: operation.DirectiveCopy,
+			}
+		},
+		"account's key": func(s *job.Spec) {
+			s.Operation = &operation.Copy{TargetBucket: "backup", SSE: "cos/kms", Metadata: operation.DirectiveCopy, Tagging: operation.DirectiveCopy}
+		},
+		"list of the S3 API": func(s *job.Spec) { s.Manifest.PlusSpace = true },
+		"version of a list":  func(s *job.Spec) { s.Manifest.Location.Version = "v1" },
+		"report elsewhere":   func(s *job.Spec) { s.Report.Region = "ap-beijing" },
 	} {
 		want := spec(change)
 		want.ConfirmationRequired = true // a clone waits again

@@ -131,15 +131,17 @@ func (w *wizard) rows(first, second string, empty int) []rowView {
 	return append(out, make([]rowView, max(empty-len(out), 1))...)
 }
 
-const mostColumns = 8
+// fewColumns are the columns that can be named without a job that has more of them.
+const fewColumns = 8
 
 // columns are the selects for a CSV's columns.
 func (w *wizard) columns() []choice {
 	l := w.c.lang
 	var out []choice
-	for i := range mostColumns {
+	columns := w.f.Values["column"]
+	for i := range max(fewColumns, len(columns)) {
 		value := ""
-		if columns := w.f.Values["column"]; i < len(columns) {
+		if i < len(columns) {
 			value = columns[i]
 		}
 		out = append(out, choice{Name: "column", Label: l.t("Column %s", number(int64(i+1))), Options: pick(value,
@@ -192,14 +194,10 @@ func (w *wizard) review() (*review, error) {
 		return r, nil
 	}
 	r.Plain, r.Effects = w.s.plainWords(w.c, spec)
-	fields := w.s.definition(w.c, spec)
-	first := 5 // region, format, bucket, path, ETag
-	if len(spec.Manifest.Fields) > 0 {
-		first++
-	}
-	third := append([]pair{{Name: l.t("Job Description"), Value: visible(spec.Description)}, {Name: l.t("Job Priority"), Value: number(int64(spec.Priority))}}, fields[first:]...)
+	third := append([]pair{{Name: l.t("Job Description"), Value: visible(spec.Description)}, {Name: l.t("Job Priority"), Value: number(int64(spec.Priority))}},
+		l.settings(spec)...)
 	r.Cards = []reviewCard{
-		{1, l.t("Inventory"), fields[:first]},
+		{1, l.t("Inventory"), l.list(spec)},
 		{2, l.t("Job type"), w.operationFields(spec.Operation)},
 		{3, l.t("Configuration"), third},
 	}
@@ -241,8 +239,14 @@ func (w *wizard) offerRole(p *wizardPage) error {
 
 // operationFields is an operation as a table, in the words of the form.
 func (w *wizard) operationFields(op job.Operation) []pair {
-	p := wizardPage{form: w.f, l: w.c.lang, page: w}
-	out := []pair{{Name: w.c.lang.t("Job type"), Value: w.c.lang.operationText(op)}}
+	l := w.c.lang
+	p := wizardPage{form: w.f, l: l, page: w}
+	out := []pair{{Name: l.t("Job type"), Value: l.operationText(op)}}
+	given := func(name, value string) {
+		if value != "" {
+			out = append(out, pair{name, visible(value), true})
+		}
+	}
 	chosen := func(names ...string) {
 		for _, name := range names {
 			c := p.Choice(name)
@@ -255,15 +259,17 @@ func (w *wizard) operationFields(op job.Operation) []pair {
 	}
 	switch op := op.(type) {
 	case *operation.Copy:
-		out = append(out, pair{w.c.lang.t("Destination Bucket"), visible(string(op.TargetBucket)), true})
+		out = append(out, pair{l.t("Destination Bucket"), visible(string(op.TargetBucket)), true})
 		chosen("prefix")
 		if op.PrefixReplace {
-			out = append(out, pair{Name: w.c.lang.t("Prefix"), Value: job.Quote(op.PrefixFrom) + " → " + job.Quote(op.PrefixTo), Mono: true})
+			out = append(out, pair{Name: l.t("Prefix"), Value: job.Quote(op.PrefixFrom) + " → " + job.Quote(op.PrefixTo), Mono: true})
 		}
-		chosen("class", "sse", "acl", "metadata", "tags", "verify")
+		chosen("class", "sse")
+		given(l.t("Key of the encryption"), op.SSEKey)
+		chosen("acl", "metadata", "tags", "verify")
 	case *operation.Restore:
 		chosen("tier", "wait")
-		out = append(out, pair{Name: w.c.lang.t("Validity"), Value: w.c.lang.t("%s days", number(int64(op.Days)))})
+		out = append(out, pair{Name: l.t("Validity"), Value: l.t("%s days", number(int64(op.Days)))})
 	case *operation.Tagging:
 		chosen("tagging")
 	}
@@ -274,19 +280,21 @@ func (w *wizard) operationFields(op job.Operation) []pair {
 func (p wizardPage) Input(name string) input {
 	l := p.l
 	in := map[string]input{
-		"manifest-bucket": {Label: l.t("Inventory Bucket"), Hint: l.t("The bucket that holds the list. It lies in the job's region.")},
-		"manifest-key":    {Label: l.t("Inventory File Path"), Hint: l.t("Of a COS inventory report its manifest.json; else the CSV file.")},
-		"manifest-etag":   {Label: l.t("ETag of the file (optional)"), Hint: l.t("Asked from the store where the role may read the file. The job runs with this very file only.")},
-		"target-bucket":   {Label: l.t("Destination Bucket"), Hint: l.t("The bucket for the copies. It may be the source.")},
-		"prefix-from":     {Label: l.t("Source prefix"), Hint: l.t("Keys that do not begin with it stay as they are.")},
-		"prefix-to":       {Label: l.t("Target prefix")},
-		"since":           {Label: l.t("Only if modified since"), Hint: "2026-01-02T15:04:05Z"},
-		"until":           {Label: l.t("Only if not modified since"), Hint: "2026-01-02T15:04:05Z"},
-		"days":            {Label: l.t("Validity (days)"), Hint: l.t("1–365. After so many days the restored copies are deleted."), Type: "number"},
-		"description":     {Label: l.t("Job Description (optional)"), Hint: l.t("At most 256 bytes.")},
-		"priority":        {Label: l.t("Job Priority"), Hint: l.t("A positive integer. A larger number runs first."), Type: "number"},
-		"report-bucket":   {Label: l.t("Report bucket")},
-		"report-prefix":   {Label: l.t("Report path")},
+		"manifest-bucket":  {Label: l.t("Inventory Bucket"), Hint: l.t("The bucket that holds the list. It lies in the job's region.")},
+		"manifest-key":     {Label: l.t("Inventory File Path"), Hint: l.t("Of a COS inventory report its manifest.json; else the CSV file.")},
+		"manifest-etag":    {Label: l.t("ETag of the file (optional)"), Hint: l.t("Asked from the store where the role may read the file. The job runs with this very file only.")},
+		"manifest-version": {Label: l.t("Version of the file"), Hint: l.t("Empty: its latest one.")},
+		"sse-key":          {Label: l.t("Key of the encryption"), Hint: l.t("As the key management service names it. Empty: the account's own.")},
+		"target-bucket":    {Label: l.t("Destination Bucket"), Hint: l.t("The bucket for the copies. It may be the source.")},
+		"prefix-from":      {Label: l.t("Source prefix"), Hint: l.t("Keys that do not begin with it stay as they are.")},
+		"prefix-to":        {Label: l.t("Target prefix")},
+		"since":            {Label: l.t("Only if modified since"), Hint: "2026-01-02T15:04:05Z"},
+		"until":            {Label: l.t("Only if not modified since"), Hint: "2026-01-02T15:04:05Z"},
+		"days":             {Label: l.t("Validity (days)"), Hint: l.t("1–365. After so many days the restored copies are deleted."), Type: "number"},
+		"description":      {Label: l.t("Job Description (optional)"), Hint: l.t("At most 256 bytes.")},
+		"priority":         {Label: l.t("Job Priority"), Hint: l.t("A positive integer. A larger number runs first."), Type: "number"},
+		"report-bucket":    {Label: l.t("Report bucket")},
+		"report-prefix":    {Label: l.t("Report path")},
 	}[name]
 	in.Name, in.Value, in.Error = name, p.form.Get(name), p.errs[name]
 	if in.Type == "" {
@@ -301,6 +309,16 @@ func (p wizardPage) Choice(name string) choice {
 	c := choice{Name: name, Error: p.errs[name]}
 	var all []option
 	add := func(value, text, hint string) { all = append(all, option{Value: value, Text: text, Hint: hint}) }
+	regions := func() {
+		known := p.form.Get(name) == ""
+		for _, r := range p.page.s.o.Regions {
+			add(string(r.Name), string(r.Name), "")
+			known = known || string(r.Name) == p.form.Get(name)
+		}
+		if !known { // of a job that there was before the configuration changed
+			add(p.form.Get(name), visible(p.form.Get(name)), "")
+		}
+	}
 	three := func(label, copyAll, replaceAll, addTo string) {
 		c.Label = label
 		add("copy", copyAll, "")
@@ -310,9 +328,7 @@ func (p wizardPage) Choice(name string) choice {
 	switch name {
 	case "region":
 		c.Label, c.Hint = l.t("Job Region"), l.t("It must be the region of the buckets that the list names.")
-		for _, r := range p.page.s.o.Regions {
-			add(string(r.Name), string(r.Name), "")
-		}
+		regions()
 	case "format":
 		c.Label = l.t("Inventory Format")
 		add("inventory", l.t("COS inventory report"), l.t("Its manifest.json says which columns there are. That of an S3 inventory is taken too."))
@@ -326,9 +342,15 @@ func (p wizardPage) Choice(name string) choice {
 	case "target-region":
 		c.Label = l.t("Destination region")
 		add("", l.t("As the job"), "")
-		for _, r := range p.page.s.o.Regions {
-			add(string(r.Name), string(r.Name), "")
-		}
+		regions()
+	case "report-region":
+		c.Label = l.t("Region of the report")
+		add("", l.t("As the job"), "")
+		regions()
+	case "plus":
+		c.Label = l.t("A plus sign in a key")
+		add("keep", l.t("is a plus sign"), l.t("As in the CSV of COS."))
+		add(plusSpace, l.t("is a blank"), l.t("As in the CSV of the S3 API."))
 	case "prefix":
 		c.Label = l.t("Prefix Operation")
 		add("none", l.t("None"), "")
@@ -352,6 +374,9 @@ func (p wizardPage) Choice(name string) choice {
 		c.Label = l.t("Server-Side Encryption")
 		add("none", l.t("None"), "")
 		add("AES256", "SSE-COS", "")
+		if v := p.form.Get("sse"); byKMS(v) {
+			add(v, v, "")
+		}
 	case "acl":
 		three(l.t("Access Permission"), l.t("Copy all permissions"), l.t("Replace all permissions"), l.t("Add permissions"))
 		add("default", l.t("As the bucket"), "")
@@ -411,6 +436,12 @@ func (p wizardPage) roles() []option {
 
 // ManyRegions reports whether there is a region to choose.
 func (p wizardPage) ManyRegions() bool { return len(p.page.s.o.Regions) > 1 }
+
+// Given reports whether an input has a value: those that few jobs need are shown only then.
+func (p wizardPage) Given(name string) bool { return p.form.Get(name) != "" }
+
+// ByKMS reports whether the copies are encrypted with a key.
+func (p wizardPage) ByKMS() bool { return byKMS(p.form.Get("sse")) }
 
 // Error gives what is wrong with an input.
 func (p wizardPage) Error(name string) string { return p.errs[name] }

@@ -57,7 +57,7 @@ type Report struct {
 	Enabled bool
 	Region  Region
 	Bucket  Bucket
-	Prefix  string // at most 256 bytes
+	Prefix  string // at most MaxReportPrefix bytes
 	Scope   ReportScope
 	Path    string // a local folder, for a job in the foreground; Bucket is then empty
 }
