@@ -241,6 +241,34 @@ func TestWhatIsWrongStandsBesideItsInput(t *testing.T) {
 	}
 }
 
+// What is not among the values of the last step could not be checked before the job is made.
+func TestTheReviewShowsAllThatWasTyped(t *testing.T) {
+	t.Parallel()
+	f := signedIn(t)
+	_, page := f.get("/jobs/new")
+	_, page = f.step(page, "next", "manifest-bucket", "lists", "manifest-key", "manifest.json", "manifest-etag", "etag", "preview-role", "")
+	_, second := f.step(page, "next", "target-bucket", "backup", "acl", "replace", "grant-id", "qcs::cam::uin/2:uin/2", "grant-permission", "FULL_CONTROL",
+		"metadata", "add", "metadata-name", "Content-Type", "metadata-value", "image/jpeg", "tags", "add", "tag-key", "team", "tag-value", "blue",
+		"since", "2026-01-02T15:04:05Z", "until", "2026-02-02T15:04:05Z")
+	f.atStep(second, 3)
+	_, page = f.step(second, "next", "role", role.ARN, "job-tag-key", "cost", "job-tag-value", "42")
+	f.atStep(page, lastStep)
+	_, cards, _ := strings.Cut(page, `class="part"`)
+	cards, _, _ = strings.Cut(cards, `class="same"`)
+	for _, shown := range []string{"FULL_CONTROL qcs::cam::uin/2:uin/2", "Content-Type: image/jpeg", "team=blue", "2026-01-02T15:04:05Z", "2026-02-02T15:04:05Z", "cost=42"} {
+		if !strings.Contains(cards, shown) {
+			t.Errorf("%q is not shown", shown)
+		}
+	}
+	_, page = f.step(second, "goto:2")
+	_, page = f.step(page, "next", "operation", "tagging", "set-key", "team", "set-value", "red")
+	_, page = f.step(page, "next", "role", role.ARN)
+	_, cards, _ = strings.Cut(page, `class="part"`)
+	if cards, _, _ = strings.Cut(cards, `class="same"`); !strings.Contains(cards, "team=red") {
+		t.Error("the tag to set is not shown")
+	}
+}
+
 func TestNothingIsReadAsARoleThatMayNotBePassed(t *testing.T) {
 	t.Parallel()
 	f := signedIn(t)

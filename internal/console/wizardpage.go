@@ -196,6 +196,9 @@ func (w *wizard) review() (*review, error) {
 	r.Plain, r.Effects = w.s.plainWords(w.c, spec)
 	third := append([]pair{{Name: l.t("Job Description"), Value: visible(spec.Description)}, {Name: l.t("Job Priority"), Value: number(int64(spec.Priority))}},
 		l.settings(spec)...)
+	for _, t := range spec.Tags {
+		third = append(third, pair{l.t("Job tags"), visible(t.Key + "=" + t.Value), true})
+	}
 	r.Cards = []reviewCard{
 		{1, l.t("Inventory"), l.list(spec)},
 		{2, l.t("Job type"), w.operationFields(spec.Operation)},
@@ -260,18 +263,39 @@ func (w *wizard) operationFields(op job.Operation) []pair {
 	switch op := op.(type) {
 	case *operation.Copy:
 		out = append(out, pair{l.t("Destination Bucket"), visible(string(op.TargetBucket)), true})
+		given(l.t("Destination region"), string(op.TargetRegion))
 		chosen("prefix")
 		if op.PrefixReplace {
 			out = append(out, pair{Name: l.t("Prefix"), Value: job.Quote(op.PrefixFrom) + " → " + job.Quote(op.PrefixTo), Mono: true})
 		}
 		chosen("class", "sse")
 		given(l.t("Key of the encryption"), op.SSEKey)
-		chosen("acl", "metadata", "tags", "verify")
+		chosen("acl")
+		given(l.t("Canned list"), op.CannedACL)
+		for _, g := range op.Grants {
+			given(l.t("Permission"), g.Permission+" "+g.Grantee.ID+g.Grantee.URI)
+		}
+		chosen("metadata")
+		for _, r := range metadataRows(op.NewMetadata) {
+			given(l.t("Object Metadata"), r.Name+": "+r.Value)
+		}
+		chosen("tags")
+		for _, t := range op.NewTags {
+			given(l.t("Object Tag"), t.Key+"="+t.Value)
+		}
+		for _, name := range []string{"since", "until"} {
+			in := p.Input(name)
+			given(in.Label, in.Value)
+		}
+		chosen("verify")
 	case *operation.Restore:
 		chosen("tier", "wait")
 		out = append(out, pair{Name: l.t("Validity"), Value: l.t("%s days", number(int64(op.Days)))})
 	case *operation.Tagging:
 		chosen("tagging")
+		for _, t := range op.Tags {
+			given(l.t("Object Tag"), t.Key+"="+t.Value)
+		}
 	}
 	return out
 }
