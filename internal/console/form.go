@@ -143,7 +143,7 @@ func (f form) text(name string) string { return strings.TrimSpace(f.Get(name)) }
 
 func (f form) manifest() job.Manifest {
 	m := job.Manifest{Format: job.FormatInventory, Location: job.Location{
-		Bucket: job.Bucket(f.text("manifest-bucket")), Key: job.Key(strings.TrimPrefix(f.Get("manifest-key"), "/")),
+		Bucket: job.Bucket(f.text("manifest-bucket")), Key: job.Key(f.Get("manifest-key")),
 		Version: job.Version(f.text("manifest-version")), ETag: strings.Trim(f.text("manifest-etag"), `"`),
 	}}
 	if f.Get("format") != "csv" {

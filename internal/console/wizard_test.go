@@ -321,6 +321,11 @@ func TestBrowsing(t *testing.T) {
 	if !strings.Contains(page, `id="manifest-key" type="text" value="in/x.csv"`) || !strings.Contains(page, `id="rows"`) {
 		t.Error("what was picked is not taken over and shown")
 	}
+	f.put("/top.csv", "photos,a.jpg\n")
+	_, page = f.step(first, "pick:/top.csv", "format", "csv", "manifest-bucket", "lists")
+	if !strings.Contains(page, `id="manifest-key" type="text" value="/top.csv"`) || !strings.Contains(page, `id="rows"`) {
+		t.Error("a key that begins with a slash cannot be picked")
+	}
 	_, page = f.step(first, "browse", "manifest-bucket", "nobodys")
 	if !strings.Contains(page, "there is no bucket") {
 		t.Error("a bucket that is not there is not told")
