@@ -395,3 +395,30 @@ func TestAccountHasABoundOfUnfinishedJobs(t *testing.T) {
 		t.Errorf("after one has ended: %v", err)
 	}
 }
+
+// Who gets no answer sends the request again, and the job that it made may be the one that filled the account.
+func TestARequestSentAgainFindsItsJobWhateverHasChangedSince(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, func(o *engine.Options) { o.MaxJobs = 1 })
+	s := r.start()
+	spec := r.spec(1)
+	spec.ConfirmationRequired = true
+	id := create(t, s, spec)
+	other := spec
+	other.Role.Name = "nobody"
+	for name, tt := range map[string]struct {
+		spec job.Spec
+		same bool
+	}{
+		"the account is full":                    {spec, true},
+		"another request, of a role that is not": {other, false},
+	} {
+		_, err := s.Create(t.Context(), caller, tt.spec)
+		if e, ok := errors.AsType[*job.Error](err); !ok || e.Code != job.Duplicate || e.Job != id || e.Same != tt.same {
+			t.Errorf("%s: %v, want a duplicate of %s, same %v", name, err, id, tt.same)
+		}
+	}
+	if _, err := s.Create(t.Context(), caller, r.spec(1)); job.CodeOf(err) != job.TooManyJobs {
+		t.Errorf("a new request: %v", err)
+	}
+}

@@ -33,14 +33,15 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	if err := spec.Validate(); err != nil {
 		return job.Job{}, err
 	}
-	if _, err := s.e.o.Stores.Store(ctx, spec.Account, spec.Role, spec.Region); err != nil {
-		return job.Job{}, err
-	}
-	if n := s.e.ix.openOf(spec.Account.UIN); n >= s.e.o.MaxJobs {
-		return job.Job{}, job.Errorf(job.TooManyJobs, "The account has %d unfinished jobs, as many as it may have. Wait for some to end, or cancel some.", n)
-	}
 	rec, err := fromSpec(spec)
 	if err != nil {
+		return job.Job{}, err
+	}
+	if err := s.admit(ctx, spec); err != nil {
+		// Who sends a request again has not heard of the job that it made: that comes before what would refuse another one.
+		if t, exists, tokenErr := s.tokenOf(ctx, rec); tokenErr == nil && exists {
+			return job.Job{}, duplicate(t.Job, t.Hash == requestHash(rec))
+		}
 		return job.Job{}, err
 	}
 	id, again, err := s.token(ctx, rec)
@@ -70,6 +71,17 @@ func (s *Service) Create(ctx context.Context, c job.Caller, spec job.Spec) (job.
 	return made, err
 }
 
+// admit says why the account cannot have one more such job.
+func (s *Service) admit(ctx context.Context, spec job.Spec) error {
+	if _, err := s.e.o.Stores.Store(ctx, spec.Account, spec.Role, spec.Region); err != nil {
+		return err
+	}
+	if n := s.e.ix.openOf(spec.Account.UIN); n >= s.e.o.MaxJobs {
+		return job.Errorf(job.TooManyJobs, "The account has %d unfinished jobs, as many as it may have. Wait for some to end, or cancel some.", n)
+	}
+	return nil
+}
+
 // duplicate tells of a token that was used before, and whether the same request used it.
 func duplicate(id job.ID, same bool) error {
 	return &job.Error{
@@ -85,30 +97,36 @@ func revision(jobRev, stateRev uint64) string { return fmt.Sprintf("%x-%x", jobR
 // between) gets that id again. Requests are the same when they ask for the same, however their elements are ordered.
 func (s *Service) token(ctx context.Context, rec specRecord) (id job.ID, again bool, err error) {
 	t := tokenRecord{Job: job.NewID(), Hash: requestHash(rec)}
-	key := tokenKey(rec.Account, rec.Token)
-	_, err = s.e.o.Carrier.Create(ctx, Jobs, key, encode(t))
+	_, err = s.e.o.Carrier.Create(ctx, Jobs, tokenKey(rec.Account, rec.Token), encode(t))
 	if err == nil {
 		return t.Job, false, nil
 	}
 	if !errors.Is(err, ErrExists) {
 		return "", false, unavailable(err)
 	}
-	r, err := s.e.o.Carrier.Get(ctx, Jobs, key)
-	if err != nil {
-		return "", false, unavailable(err)
-	}
-	old, err := decode[tokenRecord](r)
+	old, exists, err := s.tokenOf(ctx, rec)
 	if err != nil {
 		return "", false, err
-	}
-	exists, err := s.exists(ctx, old.Job)
-	if err != nil {
-		return "", false, unavailable(err)
 	}
 	if exists || old.Hash != t.Hash {
 		return "", false, duplicate(old.Job, old.Hash == t.Hash)
 	}
 	return old.Job, true, nil
+}
+
+// tokenOf reads what a request's token was used for, and whether that job is there.
+func (s *Service) tokenOf(ctx context.Context, rec specRecord) (t tokenRecord, exists bool, err error) {
+	r, err := s.e.o.Carrier.Get(ctx, Jobs, tokenKey(rec.Account, rec.Token))
+	if err != nil {
+		return tokenRecord{}, false, unavailable(err)
+	}
+	if t, err = decode[tokenRecord](r); err != nil {
+		return tokenRecord{}, false, err
+	}
+	if exists, err = s.exists(ctx, t.Job); err != nil {
+		return tokenRecord{}, false, unavailable(err)
+	}
+	return t, exists, nil
 }
 
 // requestHash tells whether two requests ask for the same.
