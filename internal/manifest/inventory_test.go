@@ -85,6 +85,45 @@ func TestInventoryLayouts(t *testing.T) {
 	}
 }
 
+// S3 leaves the id of the null version empty in a list of all versions (AWS S3 user guide, "Converting empty version ID
+// strings in Amazon S3 Inventory reports to null strings"). Taken for the latest, it would be another object.
+func TestListsOfAllVersionsNameTheNullVersionByNothing(t *testing.T) {
+	t.Parallel()
+	const rows = `photos-1250000000,k,7,STANDARD,e2,,False,2024,v2,true,false
+photos-1250000000,k,5,STANDARD,e1,,False,2020,,false,false
+photos-1250000000,whole,3,STANDARD,e3,,False,2020,"",true,false
+photos-1250000000,gone,,,,,,2020,,true,true
+`
+	want := []job.Entry{
+		{Row: 0, Bucket: "photos-1250000000", Key: "k", Version: "v2", Size: 7, ETag: "e2", Class: "STANDARD"},
+		{Row: 1, Bucket: "photos-1250000000", Key: "k", Version: "null", Size: 5, ETag: "e1", Class: "STANDARD"},
+		{Row: 2, Bucket: "photos-1250000000", Key: "whole", Version: "null", Size: 3, ETag: "e3", Class: "STANDARD"},
+		{Row: 3, Bucket: "photos-1250000000", Key: "gone", Version: "null", DeleteMarker: true},
+	}
+	of := func(t *testing.T, manifest string, data []byte) []job.Entry {
+		t.Helper()
+		s := newStore()
+		s.files[dataKey] = data
+		got, err := all(t, s, s.inventory(manifest), Options{ChunkRows: 3})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	for name, data := range map[string][]byte{"plain": []byte(rows), "gzip": gzipped(t, rows)} {
+		if d := cmp.Diff(want, of(t, s3Layout(data), data)); d != "" {
+			t.Errorf("%s: -want +got:\n%s", name, d)
+		}
+	}
+	// A list of current versions says nothing of others: the latest is meant.
+	data := []byte(rows)
+	for _, e := range of(t, strings.Replace(s3Layout(data), "IsLatest", "Other", 1), data)[1:] {
+		if e.Version != "" {
+			t.Errorf("without IsLatest: %+v", e)
+		}
+	}
+}
+
 func TestInventoryVariants(t *testing.T) {
 	t.Parallel()
 	survey := func(t *testing.T, body string, data []byte) *Plan {

@@ -26,6 +26,7 @@ const (
 	ColumnBucket       = Column(job.FieldBucket)
 	ColumnKey          = Column(job.FieldKey)
 	ColumnVersion      = Column(job.FieldVersion)
+	ColumnLatest       = Column("IsLatest")
 	ColumnAppID        = Column("Appid")
 	ColumnDeleteMarker = Column("IsDeleteMarker")
 	ColumnSize         = Column("Size")
@@ -75,11 +76,17 @@ type decoder struct {
 	kinds     []kind
 	plusSpace bool
 	appID     []byte // appended to bucket names where the rows carry none
+	versions  bool   // the list is of all versions: a row without an id means the null version
 	joined    []byte
 }
 
+// nullVersion is the id of what was stored while its bucket had no versions. S3 leaves it empty in inventories (AWS S3
+// user guide, "Converting empty version ID strings in Amazon S3 Inventory reports to null strings"); the latest version,
+// which no id means elsewhere, has a row of its own there.
+var nullVersion = []byte("null")
+
 func (p *Plan) decoder() *decoder {
-	d := &decoder{columns: p.Columns, plusSpace: p.PlusSpace, appID: []byte(p.AppID)}
+	d := &decoder{columns: p.Columns, plusSpace: p.PlusSpace, appID: []byte(p.AppID), versions: p.Has(ColumnLatest) && p.Has(ColumnVersion)}
 	for _, c := range p.Columns {
 		d.kinds = append(d.kinds, kindOf[strings.ToLower(string(c))])
 	}
@@ -184,6 +191,9 @@ func (d *decoder) decode(rec []byte, r *row) *fault {
 	if more {
 		return &fault{"", fmt.Sprintf("the row has more than %d columns; name further ones Ignore, and write a comma in a key as %%2C",
 			len(d.kinds))}
+	}
+	if d.versions && len(r.version) == 0 {
+		r.version = nullVersion
 	}
 	r.bucket = d.join(r.bucket, app)
 	return r.check()
