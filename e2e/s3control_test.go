@@ -89,7 +89,8 @@ func TestAWSCLIDrivesJobs(t *testing.T) {
 	s.describe(other, "Suspended")
 	s.control("update-job-status", "--job-id", other, "--requested-job-status", "Cancelled")
 	s.describe(other, "Cancelled")
-	if out, err := s.aws(t.TempDir(), "s3", "cp", "--quiet", "s3://target/reports/job-"+id+"/manifest.json", filepath.Join(t.TempDir(), "m")); err != nil {
+	out, err := s.aws(t.TempDir(), "s3", "cp", "--quiet", "s3://target/reports/job-"+id+"/manifest.json", "-")
+	if err != nil || !strings.Contains(out, `"Format":"Report_CSV_20180820"`) {
 		t.Errorf("report: %v\n%s", err, out)
 	}
 	if out, err := s.aws(t.TempDir(), "s3api", "head-object", "--bucket", "target", "--key", "copies/"+keys[3]); err != nil || !strings.Contains(out, "STANDARD_IA") {

@@ -115,7 +115,7 @@ func (l *leader) writeReport(ctx context.Context, files []report.File) (string, 
 	if err := removeStray(ctx, sink, folder+"results/", files); err != nil {
 		return "", err
 	}
-	body := report.Manifest(l.st.Since, spec.Report.Bucket, files)
+	body := report.Manifest(l.st.Since, spec.Report.Format, spec.Report.Bucket, files)
 	if err := putBytes(ctx, sink, report.ChecksumName(folder), report.Checksum(body), report.ContentTypeText); err != nil {
 		return "", err
 	}

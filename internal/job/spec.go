@@ -49,8 +49,11 @@ const (
 	FailedTasksOnly ReportScope = "FailedTasksOnly"
 )
 
-// ReportFormat is the only report format of COS.
-const ReportFormat = "Report_CSV_V1"
+// The names that COS and S3 have for a report's format. It is one and the same here.
+const (
+	ReportFormat   = "Report_CSV_V1"
+	ReportFormatS3 = "Report_CSV_20180820"
+)
 
 // Report is where a completion report goes, and what stands in it.
 type Report struct {
@@ -60,6 +63,7 @@ type Report struct {
 	Prefix  string // at most MaxReportPrefix bytes
 	Scope   ReportScope
 	Path    string // a local folder, for a job in the foreground; Bucket is then empty
+	Format  string // what its manifest.json calls its format; "" = ReportFormat
 }
 
 // Operation is what a job does to each object. The operation package holds all of them; the domain needs only this.

@@ -207,6 +207,9 @@ func (r Report) check(p *Problems, local bool) {
 	if !known && (r.Enabled || r.Scope != "") {
 		p.Addf(field+".ReportScope", "%s is no scope; use %s or %s.", Quote(string(r.Scope)), AllTasks, FailedTasksOnly)
 	}
+	if r.Format != "" && r.Format != ReportFormat && r.Format != ReportFormatS3 {
+		p.Addf(field+".Format", "%s is no report format; use %s or %s.", Quote(r.Format), ReportFormat, ReportFormatS3)
+	}
 	switch {
 	case r.Path != "":
 		checkPath(p, field+".Path", r.Path, r.Bucket != "", local)

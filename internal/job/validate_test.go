@@ -103,6 +103,8 @@ func TestSpecValidate(t *testing.T) {
 		{"report in an odd region", func(s *Spec) { s.Report.Region = "a b" }, "Report.Region", "a b"},
 		{"report without a scope", func(s *Spec) { s.Report.Scope = "" }, "Report.ReportScope", `""`},
 		{"report of an unknown scope", func(s *Spec) { s.Report.Scope = "All" }, "Report.ReportScope", `"All"`},
+		{"report in S3's format", func(s *Spec) { s.Report.Format = ReportFormatS3 }, "", ""},
+		{"unknown format of a report", func(s *Spec) { s.Report.Format = "Report_CSV_V2" }, "Report.Format", `"Report_CSV_V2"`},
 		{"unknown scope of no report", func(s *Spec) { s.Report = Report{Scope: "All"} }, "Report.ReportScope", `"All"`},
 		{"report prefix of 512", func(s *Spec) { s.Report.Prefix = ascii(512) }, "", ""},
 		{"report prefix of 513", func(s *Spec) { s.Report.Prefix = ascii(513) }, "Report.Prefix", "513"},

@@ -12,7 +12,7 @@ import (
 
 func FuzzParseManifest(f *testing.F) {
 	f.Add([]byte("{}"))
-	f.Add(report.Manifest(time.Unix(1709280005, 0), "lists-1250000000", []report.File{{Status: job.TaskFailed, Name: "a", MD5: "x"}}))
+	f.Add(report.Manifest(time.Unix(1709280005, 0), job.ReportFormatS3, "lists-1250000000", []report.File{{Status: job.TaskFailed, Name: "a", MD5: "x"}}))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		created, bucket, files, err := report.ParseManifest(b)
 		if err != nil {
@@ -24,7 +24,7 @@ func FuzzParseManifest(f *testing.F) {
 		if created.UTC().Year() < 0 || created.UTC().Year() > 9999 {
 			return
 		}
-		at, in, again, err := report.ParseManifest(report.Manifest(created, bucket, files))
+		at, in, again, err := report.ParseManifest(report.Manifest(created, "", bucket, files))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,7 @@ package report
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/md5"
 	"encoding/hex"
 	"encoding/json"
@@ -75,11 +76,11 @@ type resultJSON struct {
 	Key    string         `json:"Key"`
 }
 
-// Manifest makes a report's manifest.json. bucket is "" for a report in a local folder. The same arguments give the
-// same bytes.
-func Manifest(created time.Time, bucket job.Bucket, files []File) []byte {
+// Manifest makes a report's manifest.json. format is what it calls the format, "" being job.ReportFormat; bucket is ""
+// for a report in a local folder. The same arguments give the same bytes.
+func Manifest(created time.Time, format string, bucket job.Bucket, files []File) []byte {
 	m := manifestJSON{
-		Format: job.ReportFormat, Created: created.UTC().Format("2006-01-02T15:04:05Z"),
+		Format: cmp.Or(format, job.ReportFormat), Created: created.UTC().Format("2006-01-02T15:04:05Z"),
 		Results: make([]resultJSON, 0, len(files)), ReportSchema: Schema,
 	}
 	for _, f := range files {
@@ -104,8 +105,8 @@ func ParseManifest(b []byte) (created time.Time, bucket job.Bucket, files []File
 	if err := json.Unmarshal(b, &m); err != nil {
 		return bad("is not JSON; name the manifest.json of a completion report (%v).", err)
 	}
-	if m.Format != job.ReportFormat {
-		return bad("is of format %q; only %s is known.", m.Format, job.ReportFormat)
+	if m.Format != job.ReportFormat && m.Format != job.ReportFormatS3 {
+		return bad("is of format %q; only %s and %s are known.", m.Format, job.ReportFormat, job.ReportFormatS3)
 	}
 	if m.ReportSchema != Schema {
 		return bad("has the columns %q; only %q is known.", m.ReportSchema, Schema)

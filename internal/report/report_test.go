@@ -94,11 +94,19 @@ func TestManifest(t *testing.T) {
 		{Status: job.TaskFailed, Name: "out/job-1/results/00000001-failed.csv", MD5: "9e107d9d372bb6826bd81d3542a419d6", Size: 12, Rows: 1},
 		{Status: job.TaskSucceeded, Name: "out/<&>/job-1/results/00000001-succeeded.csv", MD5: "e4d909c290d0fb1ca068ffaddf22cbd0", Size: 34, Rows: 2},
 	}
-	b := report.Manifest(created, "lists-1250000000", files)
+	b := report.Manifest(created, job.ReportFormat, "lists-1250000000", files)
 	golden(t, "manifest.json", b)
-	golden(t, "empty.json", report.Manifest(created, "", nil))
+	golden(t, "empty.json", report.Manifest(created, "", "", nil))
 	if got, want := string(report.Checksum([]byte("{}"))), "99914b932bd37a50b983c5e7c90ae93b"; got != want {
 		t.Errorf("checksum %s, want %s", got, want)
+	}
+
+	inS3 := report.Manifest(created, job.ReportFormatS3, "lists-1250000000", files)
+	if want := strings.Replace(string(b), "Report_CSV_V1", "Report_CSV_20180820", 1); string(inS3) != want {
+		t.Errorf("in S3's words: %s, want %s", inS3, want)
+	}
+	if _, _, _, err := report.ParseManifest(inS3); err != nil {
+		t.Errorf("in S3's words: %v", err)
 	}
 
 	at, bucket, got, err := report.ParseManifest(b)
@@ -113,7 +121,7 @@ func TestManifest(t *testing.T) {
 	}
 	for name, bad := range map[string]string{
 		"not JSON":         "x",
-		"another format":   strings.Replace(string(b), "Report_CSV_V1", "Report_CSV_20180820", 1),
+		"another format":   strings.Replace(string(b), "Report_CSV_V1", "Report_CSV_V2", 1),
 		"other columns":    strings.Replace(string(b), "ErrorCode", "Error", 1),
 		"no date":          strings.Replace(string(b), "2024-03", "2024", 1),
 		"two buckets":      strings.Replace(string(b), "lists-", "other-", 1),

@@ -30,7 +30,7 @@ func Definition(s job.Spec) ([]byte, bool) {
 	return doc, err == nil && reflect.DeepEqual(plain(again, s.Region), plain(s, s.Region))
 }
 
-// plain is what a request says of a job, with regions named.
+// plain is what a request says of a job, with regions named, and the report's format not: each protocol has its own.
 func plain(s job.Spec, region job.Region) job.Spec {
 	out := job.Spec{
 		Token: s.Token, ConfirmationRequired: s.ConfirmationRequired, Description: s.Description, Manifest: s.Manifest, Operation: s.Operation,
@@ -41,6 +41,7 @@ func plain(s job.Spec, region job.Region) job.Spec {
 			*r = region
 		}
 	}
+	out.Report.Format = ""
 	named(&out.Manifest.Location.Region)
 	if out.Report.Enabled {
 		named(&out.Report.Region)

@@ -12,7 +12,7 @@ import (
 const (
 	formatCSV       = "S3BatchOperations_CSV_20180820"
 	formatInventory = "S3InventoryReport_CSV_20161130"
-	formatReport    = "Report_CSV_20180820"
+	formatReport    = job.ReportFormatS3
 )
 
 // root parses a body whose root element must have the given name.
@@ -150,6 +150,9 @@ func (d *decoder) report(n *xmltree.Node) job.Report {
 	}
 	if format := f["Format"].Value(); format != formatReport && (r.Enabled || format != "") {
 		d.fail(job.FieldErrorf("Report.Format", "%s is not a report format; give %s.", job.Quote(format), formatReport))
+	}
+	if r.Enabled {
+		r.Format = formatReport
 	}
 	// A job without a report may leave its bucket out.
 	if r.Enabled || !f["Bucket"].Absent() {

@@ -26,7 +26,7 @@ func TestDecodeReadsEveryElement(t *testing.T) {
 		Format: job.FormatCSV, Fields: []job.Field{job.FieldBucket, job.FieldKey, job.FieldVersion}, PlusSpace: true,
 		Location: job.Location{Bucket: "lists", Key: "in/list.csv", Version: "V1", ETag: "0f343b0931126a20f133d67c2b018a3b"},
 	}
-	report := job.Report{Enabled: true, Bucket: "lists", Prefix: "out", Scope: job.AllTasks}
+	report := job.Report{Enabled: true, Bucket: "lists", Prefix: "out", Scope: job.AllTasks, Format: job.ReportFormatS3}
 	for file, want := range map[string]job.Spec{
 		"cli-copy.xml": {
 			Token: "token-copy", ConfirmationRequired: true, Description: "copy & keep", Priority: 10, Manifest: csv, Report: report,
@@ -335,6 +335,9 @@ func drawSpec(t *rapid.T) job.Spec {
 		},
 		Report: job.Report{Enabled: rapid.Bool().Draw(t, "enabled"), Bucket: job.Bucket(word.Draw(t, "report")), Prefix: text.Draw(t, "prefix"), Scope: job.AllTasks},
 		Role:   job.Role{ARN: "arn:aws:iam::1:role/r", Account: "1", Name: "r"},
+	}
+	if s.Report.Enabled {
+		s.Report.Format = job.ReportFormatS3
 	}
 	switch rapid.IntRange(0, 4).Draw(t, "operation") {
 	case 0:

@@ -46,9 +46,9 @@ func Definition(s job.Spec) ([]byte, bool) {
 	return doc, true
 }
 
-// plain is what a request says of a job. It names no regions: all are the job's.
+// plain is what a request says of a job. It names no regions: all are the job's. A report's format each protocol has its own name for.
 func plain(s job.Spec) job.Spec {
-	s.Manifest.PlusSpace = false
+	s.Manifest.PlusSpace, s.Report.Format = false, ""
 	for _, r := range []*job.Region{&s.Manifest.Location.Region, &s.Report.Region} {
 		if *r == s.Region {
 			*r = ""
