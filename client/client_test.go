@@ -401,7 +401,8 @@ func TestWatchTakesSilenceForDeath(t *testing.T) {
 		})
 	})
 	c, err := client.New(client.Options{
-		Server: w.server.URL, AccessKey: alice.AccessKey, SecretKey: alice.SecretKey, RetryDelay: time.Millisecond, IdleTimeout: 200 * time.Millisecond,
+		// The first stream has that long to come too, and a machine may be busy.
+		Server: w.server.URL, AccessKey: alice.AccessKey, SecretKey: alice.SecretKey, RetryDelay: time.Millisecond, IdleTimeout: 2 * time.Second,
 	})
 	if err != nil {
 		t.Fatal(err)
