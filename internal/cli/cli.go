@@ -50,6 +50,7 @@ func Run(ctx context.Context, args []string, env Env) int {
 	if env.Getenv == nil {
 		env.Getenv = os.Getenv
 	}
+	settleRings(env.Getenv)
 	var tree root
 	parser, err := newParser(&tree, env)
 	if err != nil {

@@ -34,7 +34,9 @@ func (c *serveCmd) Run(ctx context.Context, sh *shell) error {
 		return configError(err, c.Config)
 	}
 	limitToGroup(sh)
-	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), asServer)
+	log := newLogger(sh.Stderr, f.Effective.Log)
+	tellRings(log)
+	s, err := startServe(ctx, f, log, asServer)
 	if err != nil {
 		return interruptedIsFine(err)
 	}

@@ -40,7 +40,9 @@ func (c *workerCmd) Run(ctx context.Context, sh *shell) error {
 	e := &f.Effective.Engine
 	e.Lead, e.Replicas = false, 0 // the streams are made by who leads
 	limitToGroup(sh)
-	s, err := startServe(ctx, f, newLogger(sh.Stderr, f.Effective.Log), asWorker)
+	log := newLogger(sh.Stderr, f.Effective.Log)
+	tellRings(log)
+	s, err := startServe(ctx, f, log, asWorker)
 	if err != nil {
 		return interruptedIsFine(err)
 	}

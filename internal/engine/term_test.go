@@ -19,10 +19,10 @@ func TestCallsKnowWhenTheirLeaseEnds(t *testing.T) {
 			r := newRig(t, nil)
 			r.store.onCopy = func(ctx context.Context, _ job.Key) error {
 				now := time.Now()
-				if object.TermOver(ctx, now) {
+				if object.TermOf(ctx)(now) {
 					t.Error("a call begins that its lease does not cover")
 				}
-				if !object.TermOver(ctx, now.Add(time.Minute)) {
+				if !object.TermOf(ctx)(now.Add(time.Minute)) {
 					t.Error("a call may begin long after its lease has run out")
 				}
 				if limited := object.GateOf(ctx) != nil; limited != (name == "limited") {

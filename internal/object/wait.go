@@ -66,8 +66,5 @@ func WaitDone(ctx context.Context) <-chan struct{} { return callerOf(ctx).done }
 // GateOf gives the gate of WithGate, nil where there is none.
 func GateOf(ctx context.Context) Gate { return callerOf(ctx).gate }
 
-// TermOver reports whether the term of WithTerm is over.
-func TermOver(ctx context.Context, now time.Time) bool {
-	over := callerOf(ctx).over
-	return over != nil && over(now)
-}
+// TermOf gives what WithTerm was told, nil where there is none.
+func TermOf(ctx context.Context) func(now time.Time) bool { return callerOf(ctx).over }

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 // conn is one connection to a store. Owned by one call at a time.
@@ -16,12 +18,12 @@ type conn struct {
 	w     *network
 	key   poolKey
 	nc    net.Conn
-	sock  *socket // below nc; nil where that is not over TCP
-	plain *socket // nc itself; nil over TLS
-	used  int     // calls that it has served
+	sock  *sockets.Conn // below nc; nil where that is not over TCP
+	plain *sockets.Conn // nc itself; nil over TLS
+	used  int           // calls that it has served
 
-	buf  []byte  // what was read and not yet taken is buf[r:n]
-	lent *buffer // that buf is of; nil = memory of its own
+	buf  []byte          // what was read and not yet taken is buf[r:n]
+	lent *sockets.Buffer // that buf is of; nil = memory of its own
 	r, n int
 	out  []byte // for parts of streamed bodies
 
@@ -113,17 +115,18 @@ func (c *conn) boundFrom(now time.Time, d time.Duration) error {
 
 // exchange sends rq and reads the answer's head; now is about when it begins. With an error the connection is of no further use.
 func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*response, error) {
-	held := c.holds(rq, now)
 	c.begin(ctx, rq, now)
 	wait := c.w.t.FirstByte
 	if rq.slow {
 		wait = max(wait, c.w.t.Call)
 	}
-	if held {
-		if a, err := c.exchangeHeld(rq, now, wait); err != errSilent {
-			return a, err
+	if rq.body == nil && c.sock != nil {
+		// One bound does for a request that goes out at once.
+		err := c.boundFrom(now, wait)
+		if err == nil {
+			err = c.post(rq)
 		}
-		if err := c.bound(wait); err != nil {
+		if err != nil {
 			return nil, err
 		}
 		return c.receive(rq)
@@ -142,52 +145,19 @@ func (c *conn) exchange(ctx context.Context, rq *request, now time.Time) (*respo
 		}
 		return nil, err
 	}
-	// One bound does for a request that goes out in one write.
-	if rq.body != nil || wait < c.w.t.IO {
-		if err := c.bound(wait); err != nil {
-			return nil, err
-		}
+	if err := c.bound(wait); err != nil {
+		return nil, err
 	}
 	return c.receive(rq)
 }
 
-// Bounds of holding a request back, by which the end of a connection may be missed that came before the request went out.
-const (
-	holdAfter = 2                      // calls that a connection must have served: some stores close after each
-	holdRest  = 100 * time.Millisecond // idle for longer, and it is looked at as the request goes out
-	holdFor   = 5 * time.Second        // then it is looked at all the same
-)
-
-var errSilent = errors.New("nothing was heard yet")
-
-// holds reports whether a request may go out without looking at the connection first.
-func (c *conn) holds(rq *request, now time.Time) bool {
-	return c.sock != nil && rq.body == nil && c.used >= holdAfter && now.Sub(c.since) < holdRest
-}
-
-// exchangeHeld is exchange on a busy connection: one write, one wait, one read. With errSilent the answer is still to
-// be waited for.
-func (c *conn) exchangeHeld(rq *request, now time.Time, wait time.Duration) (*response, error) {
-	if err := c.boundFrom(now, min(wait, c.w.holdFor)); err != nil {
-		return nil, err
-	}
-	err := c.sendHeld(rq)
-	if err != nil {
-		return nil, err
-	}
-	a, err := c.receive(rq)
-	if err != nil && !c.heard && c.ctx.Err() == nil && wait > c.w.holdFor && timedOut(err) {
-		return nil, errSilent
-	}
-	return a, err
-}
-
-// sendHeld is send when the answer is waited for.
-func (c *conn) sendHeld(rq *request) error {
+// post has a request go out when its answer is waited for, together with those of other connections.
+func (c *conn) post(rq *request) error {
 	if c.plain != nil {
-		return c.plain.holdBack(rq.wire)
+		c.plain.Post(rq.wire, rq.over)
+		return nil
 	}
-	c.sock.hold()
+	c.sock.PostNext(rq.over)
 	return c.send(rq)
 }
 
@@ -396,13 +366,13 @@ func (c *conn) fill() error {
 // readSome reads behind what is in the buffer.
 func (c *conn) readSome() (n int, err error) {
 	if c.buf == nil && c.plain != nil {
-		if c.lent, n, err = c.plain.readLent(); c.lent != nil {
+		if c.lent, n, err = c.plain.ReadLent(); c.lent != nil {
 			c.buf = c.lent[:]
 		}
 		return n, err
 	}
 	if c.buf == nil {
-		c.lent = newBuffer()
+		c.lent = sockets.NewBuffer()
 		c.buf = c.lent[:]
 	}
 	if c.n == len(c.buf) {
@@ -415,7 +385,7 @@ func (c *conn) readSome() (n int, err error) {
 // giveBack ends the use of a buffer that is no longer the connection's, or that has nothing in it.
 func (c *conn) giveBack() {
 	if c.lent != nil {
-		c.lent.free()
+		c.lent.Free()
 		c.lent = nil
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 const (
@@ -128,7 +129,7 @@ func (w *network) dial(ctx context.Context, key poolKey) (*conn, error) {
 		}
 	}
 	c := &conn{w: w, key: key, nc: nc, sock: plainly(nc), old: w.now().Add(renewAfter - rand.N(renewSpread))}
-	c.plain, _ = nc.(*socket)
+	c.plain, _ = nc.(*sockets.Conn)
 	return c, nil
 }
 
@@ -182,7 +183,7 @@ func (w *network) try(ctx context.Context, addr string, left int) (net.Conn, err
 	if err != nil {
 		return nil, err
 	}
-	return newSocket(nc)
+	return w.sockets.Adopt(nc)
 }
 
 // encrypt begins TLS. With an error the connection is closed.

@@ -2,8 +2,10 @@ package httpwire
 
 import (
 	"context"
+	"errors"
 
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/sockets"
 	"github.com/drover-batch/drover/internal/object/window"
 )
 
@@ -61,14 +63,17 @@ func (c *Client) underLoad(ctx context.Context, rq *request) (*response, *object
 	return a, e, nil
 }
 
-// begin makes an attempt, unless the caller's term is over. However long it was that the turn took to come, or that the
-// process was stopped meanwhile: no more than the signature lies between this look and the sending.
+// begin makes an attempt, unless the caller's term is over, however long it was that the turn took to come, or that the process
+// was stopped meanwhile. Connections ask again when they send.
 func (c *Client) begin(ctx context.Context, rq *request) (*response, *object.Error, error) {
 	now := c.now()
-	if object.TermOver(ctx, now) {
+	if rq.over = object.TermOf(ctx); rq.over != nil && rq.over(now) {
 		return nil, nil, object.ErrWaitEnded
 	}
 	a, e := c.attempt(ctx, rq, now)
+	if e != nil && errors.Is(e.Err, sockets.ErrOver) {
+		return nil, nil, object.ErrWaitEnded
+	}
 	return a, e, nil
 }
 

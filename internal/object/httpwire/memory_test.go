@@ -17,6 +17,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 // echo answers with what the request's key says, so that an answer in the wrong hands shows.
@@ -213,7 +214,7 @@ func TestContextsThatEndAtAnyTime(t *testing.T) {
 // A connection has memory for an answer only while it reads one: also after answers that were too long for a buffer, that were
 // taken as a stream, or that came in pieces.
 func TestIdleConnectionsHaveNoBuffers(t *testing.T) {
-	long := strings.Repeat("x", 3*bufferSize)
+	long := strings.Repeat("x", 3*sockets.BufferSize)
 	s := play(t, func(nc net.Conn, r *bufio.Reader) {
 		for _, answer := range []string{
 			empty200,

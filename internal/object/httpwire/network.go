@@ -12,6 +12,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 const (
@@ -20,7 +22,6 @@ const (
 	idleFor    = 90 * time.Second // then an idle connection is closed
 	doubtAfter = time.Second      // then an idle connection is looked at before it is used
 	glance     = 100 * time.Microsecond
-	bufferSize = 4 << 10
 	// renewAfter is when a connection makes room for another, which may go to an address that its host has gained, and not
 	// to one that it has lost. Connections that were made together are not renewed together.
 	renewAfter, renewSpread = 5 * time.Minute, time.Minute
@@ -29,17 +30,15 @@ const (
 // network is the exchanger over connections of its own: HTTP/1.1 with kept connections, nothing pipelined.
 // It is safe for concurrent use.
 type network struct {
-	t      Timeouts
-	agent  string
-	most   int // idle connections kept for each key
-	tls    *tls.Config
-	dialer net.Dialer
-	proxy  func(addr string) (*url.URL, error)
-	hosts  *hosts
-	now    func() time.Time
-	// holdFor is how long the answer to a request that was held back is waited for in the belief that the connection is
-	// whole.
-	holdFor time.Duration
+	t       Timeouts
+	agent   string
+	most    int // idle connections kept for each key
+	tls     *tls.Config
+	dialer  net.Dialer
+	proxy   func(addr string) (*url.URL, error)
+	hosts   *hosts
+	sockets sockets.Set
+	now     func() time.Time
 
 	mu     sync.Mutex
 	idle   map[poolKey]*idle
@@ -58,7 +57,7 @@ type idle struct{ conns []*conn }
 
 func newNetwork(o Options) *network {
 	w := &network{
-		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, holdFor: holdFor, idle: map[poolKey]*idle{},
+		t: o.Timeouts, agent: o.UserAgent, most: o.Conns, proxy: o.Proxy, now: time.Now, idle: map[poolKey]*idle{},
 		tls: &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(64)},
 	}
 	w.hosts = &hosts{known: map[string]*addresses{}, now: func() time.Time { return w.now() }}
@@ -121,7 +120,7 @@ func (w *network) exchange(ctx context.Context, rq *request) (*response, error) 
 // may be sent once only is not repeated here.
 func (c *conn) closedWhileIdle(rq *request, err error) bool {
 	var body *bodyError
-	return c.used > 0 && !c.heard && !rq.once && !errors.As(err, &body) && !timedOut(err)
+	return c.used > 0 && !c.heard && !rq.once && !errors.Is(err, sockets.ErrOver) && !errors.As(err, &body) && !timedOut(err)
 }
 
 func timedOut(err error) bool {
@@ -191,7 +190,7 @@ func (w *network) put(c *conn) {
 	c.used++
 	c.giveBack()
 	c.buf, c.r, c.n = nil, 0, 0
-	if cap(c.out) > 4*bufferSize {
+	if cap(c.out) > 4*sockets.BufferSize {
 		c.out = nil
 	}
 	w.mu.Lock()

@@ -13,6 +13,7 @@ import (
 
 	"github.com/drover-batch/drover/internal/job"
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 // field is one header: the name in lower case.
@@ -73,6 +74,7 @@ type asked struct {
 
 	wholeBucket bool      // the call is to a bucket, not to an object in it
 	signed      time.Time // of the present attempt, by the store's clock
+	over        sockets.Term
 	// check looks at an answer with a good status: some of them hold an error.
 	check func(c *Client, rq *request, a *response) *object.Error
 

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/drover-batch/drover/internal/object"
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 // response is an answer. Its body must be read to its end or closed. What it says is in the request's memory.
@@ -18,10 +19,10 @@ type response struct {
 	net    netBody
 	copied object.CopyResult // what a copy's answer says
 
-	lent  *buffer // all of the answer lies in it
-	whole bool    // data is there
-	text  []byte  // memory of the header's strings
-	mem   []byte  // memory of data
+	lent  *sockets.Buffer // all of the answer lies in it
+	whole bool            // data is there
+	text  []byte          // memory of the header's strings
+	mem   []byte          // memory of data
 }
 
 // reset forgets the answer and keeps its memory, unless it is much.
@@ -31,7 +32,7 @@ func (a *response) reset() {
 	}
 	clear(a.header)
 	if a.lent != nil {
-		a.lent.free()
+		a.lent.Free()
 	}
 	b := response{header: a.header[:0], text: a.text[:0], mem: a.mem[:0]}
 	if cap(b.mem) > maxKept {

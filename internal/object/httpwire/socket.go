@@ -3,12 +3,14 @@ package httpwire
 import (
 	"crypto/tls"
 	"net"
+
+	"github.com/drover-batch/drover/internal/object/sockets"
 )
 
 // plainly looks for the socket below a connection, which can hold a request back; nil where there is none.
-func plainly(nc net.Conn) *socket {
+func plainly(nc net.Conn) *sockets.Conn {
 	switch nc := nc.(type) {
-	case *socket:
+	case *sockets.Conn:
 		return nc
 	case *tls.Conn:
 		return plainly(nc.NetConn())

@@ -2,12 +2,17 @@ package httpwire
 
 import (
 	"bufio"
-	"bytes"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
-	"time"
+
+	"github.com/drover-batch/drover/internal/job"
+	"github.com/drover-batch/drover/internal/object"
 )
 
 // A store may close a connection after any number of answers without a word before. Where it closes its side only, and
@@ -29,9 +34,6 @@ func TestStoreThatCloses(t *testing.T) {
 					}
 				})
 				c := client(t, s, Options{MaxAttempts: 1})
-				if n > holdAfter {
-					c.wire.holdFor = 20 * time.Millisecond // else nothing shows it before the bound of a whole call
-				}
 				for i := range 3 * n {
 					if _, err := c.Head(t.Context(), ref); err != nil {
 						t.Fatal(i, err)
@@ -45,104 +47,32 @@ func TestStoreThatCloses(t *testing.T) {
 	}
 }
 
-// An answer may take longer than a request is held back for.
-func TestSlowAnswerOnABusyConnection(t *testing.T) {
-	s := play(t, func(c net.Conn, r *bufio.Reader) {
-		for i := range 6 {
-			if _, _, ok := hear(r); !ok {
-				return
-			}
-			if i == 4 {
-				// Longer than holdFor below: the client shall have given up its first wait.
-				time.Sleep(50 * time.Millisecond)
-			}
-			_, _ = io.WriteString(c, empty200)
+// A request that is many records of TLS arrives in their order.
+func TestLongRequestsOverTLS(t *testing.T) {
+	var got []string
+	srv := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = append(got, readAll(r))
+		_, _ = io.WriteString(w, `<DeleteResult><Deleted><Key>x</Key></Deleted></DeleteResult>`)
+	}))
+	t.Cleanup(srv.Close)
+	c, _ := openAt(t, Options{Endpoint: srv.URL, MaxAttempts: 1})
+	c.wire.tls.RootCAs = x509.NewCertPool()
+	c.wire.tls.RootCAs.AddCert(srv.Certificate())
+	for call := range 5 {
+		refs := make([]object.Ref, 900)
+		for i := range refs {
+			refs[i] = object.Ref{Bucket: "b", Key: job.Key(fmt.Sprintf("%s%d/%d", strings.Repeat("k", 90), call, i))}
 		}
-	})
-	c := client(t, s, Options{MaxAttempts: 1})
-	c.wire.holdFor = 10 * time.Millisecond
-	for i := range 6 {
-		if _, err := c.Head(t.Context(), ref); err != nil {
-			t.Fatal(i, err)
+		if _, _, err := c.DeleteMany(t.Context(), "b", refs); err != nil {
+			t.Fatal(call, err)
 		}
-	}
-	if got := s.conns.Load(); got != 1 {
-		t.Errorf("%d connections", got)
-	}
-}
-
-// What is held back goes out whole, also where it is more than the kernel takes at once, and once.
-func TestHeldRequests(t *testing.T) {
-	for _, size := range []int{1, 1000, 16 << 20} {
-		t.Run(fmt.Sprint(size), func(t *testing.T) {
-			want := bytes.Repeat([]byte("0123456789abcdef"), size/16+1)[:size]
-			got := make(chan []byte, 1)
-			s := play(t, func(c net.Conn, _ *bufio.Reader) {
-				b := make([]byte, size)
-				_, _ = io.ReadFull(c, b)
-				got <- b
-				_, _ = io.WriteString(c, "answer")
-				rest, _ := io.ReadAll(c)
-				got <- rest
-			})
-			dialed, err := net.Dial("tcp", s.l.Addr().String())
-			if err != nil {
-				t.Fatal(err)
+		at := -1
+		for i := range refs {
+			next := strings.Index(got[call], fmt.Sprintf("k%d/%d<", call, i))
+			if next <= at {
+				t.Fatalf("call %d: key %d stands at %d, the one before at %d", call, i, next, at)
 			}
-			nc, err := newSocket(dialed)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer nc.Close()
-			plainly(nc).hold()
-			if n, err := nc.Write(want); n != size || err != nil {
-				t.Fatal(n, err)
-			}
-			var b [64]byte
-			if n, err := nc.Read(b[:]); string(b[:n]) != "answer" || err != nil {
-				t.Fatalf("%q, %v", b[:n], err)
-			}
-			if !bytes.Equal(<-got, want) {
-				t.Error("what came is not what was sent")
-			}
-			if n, err := nc.Write([]byte("more")); n != 4 || err != nil {
-				t.Error(n, err)
-			}
-			nc.Close()
-			if rest := <-got; string(rest) != "more" {
-				t.Errorf("then came %q", rest)
-			}
-		})
-	}
-}
-
-// A deadline ends a held request's wait, and the connection goes on under another one.
-func TestHeldRequestAndDeadline(t *testing.T) {
-	go1 := make(chan struct{})
-	s := play(t, func(c net.Conn, r *bufio.Reader) {
-		_, _ = r.ReadByte()
-		<-go1
-		_, _ = io.WriteString(c, "late")
-	})
-	dialed, err := net.Dial("tcp", s.l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	nc, err := newSocket(dialed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nc.Close()
-	plainly(nc).hold()
-	_, _ = nc.Write([]byte("x"))
-	_ = nc.SetDeadline(time.Now().Add(10 * time.Millisecond))
-	var b [64]byte
-	if n, err := nc.Read(b[:]); n != 0 || !timedOut(err) {
-		t.Fatal(n, err)
-	}
-	close(go1)
-	_ = nc.SetDeadline(time.Time{})
-	if n, err := nc.Read(b[:]); string(b[:n]) != "late" || err != nil {
-		t.Errorf("%q, %v", b[:n], err)
+			at = next
+		}
 	}
 }
