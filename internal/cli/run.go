@@ -167,6 +167,9 @@ func (f *runFlags) run(ctx context.Context, sh *shell, operationOf func() (opera
 func (f *runFlags) do(ctx context.Context, sh *shell, spec job.Spec, stores engine.Stores) (j job.Job, err error) {
 	limitMemory(sh, runMemory, f.Concurrency)
 	fixHeap(sh)
+	fit, fitted := context.WithCancel(ctx)
+	defer fitted()
+	go fitProcessors(fit, sh)
 	n, err := startNode(ctx, nodeOptions{
 		dir: f.State, small: true, stores: stores, concurrency: f.Concurrency, logger: slog.New(slog.DiscardHandler), look: f.look,
 	})

@@ -172,6 +172,7 @@ func (c *Conn) receive() (int, error) {
 		c.giveBack()
 		return 0, nil
 	}
+	answers.Add(1)
 	c.r.mu.Lock()
 	c.in.ready = c.in.ready || c.leftBy(&o)
 	c.r.mu.Unlock()

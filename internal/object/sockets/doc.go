@@ -5,11 +5,18 @@ package sockets
 
 import (
 	"errors"
+	"sync/atomic"
 	"time"
 )
 
 // Term reports whether the time in which something may be sent is over.
 type Term = func(now time.Time) bool
+
+// answers counts what was received.
+var answers atomic.Int64
+
+// Answers is how often something was received, on all connections of this process.
+func Answers() int64 { return answers.Load() }
 
 // ErrOver says that nothing was sent of what was posted, as its term was over by then.
 var ErrOver = errors.New("the term was over before it was sent")

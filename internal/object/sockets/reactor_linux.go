@@ -238,6 +238,7 @@ func (r *reactor) round() bool {
 	more := r.begin()
 	r.refuse()
 	r.batch.do(r.ops)
+	answers.Add(r.received())
 	r.mu.Lock()
 	for i := range r.ops {
 		r.finish(&r.ops[i])
@@ -311,6 +312,16 @@ func (r *reactor) happened(c *Conn, events uint32) {
 	} else {
 		c.in.ready = true
 	}
+}
+
+// received is how many operations of the round have received something.
+func (r *reactor) received() (n int64) {
+	for i := range r.ops {
+		if o := &r.ops[i]; !o.send && o.n > 0 {
+			n++
+		}
+	}
+	return n
 }
 
 // refuse takes out of the round what may not be sent any more. However long it was that this process was stopped: only the call to

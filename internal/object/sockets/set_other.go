@@ -42,6 +42,7 @@ func (c *Conn) ReadLent() (*Buffer, int, error) {
 		c.err = nil
 		return nil, 0, err
 	}
+	answers.Add(1)
 	b := NewBuffer()
 	n, err := c.Read(b[:])
 	if n == 0 {
