@@ -154,7 +154,7 @@ func (c *Conn) sendPosted() error {
 	switch {
 	case o.errno != 0 && o.errno != syscall.EAGAIN:
 		c.posted = nil
-		return failed("write", o.errno)
+		return c.failed("write", o.errno)
 	case o.n < len(c.posted):
 		c.posted = c.posted[o.n:]
 		return c.writePosted()
@@ -240,7 +240,7 @@ func (c *Conn) write(p []byte) (int, error) {
 		c.release()
 		p = p[o.n:]
 		if o.errno != 0 && o.errno != syscall.EAGAIN {
-			return all - len(p), failed("write", o.errno)
+			return all - len(p), c.failed("write", o.errno)
 		}
 		if len(p) == 0 {
 			return all, nil
@@ -259,20 +259,21 @@ func (c *Conn) write(p []byte) (int, error) {
 // stopped says why nothing more is done. The lock is held.
 func (c *Conn) stopped(s *side, what string) error {
 	if c.closed {
-		return &net.OpError{Op: what, Net: "tcp", Source: c.local, Addr: c.remote, Err: net.ErrClosed}
+		return c.failed(what, net.ErrClosed)
 	}
-	return &net.OpError{Op: what, Net: "tcp", Source: c.local, Addr: c.remote, Err: os.ErrDeadlineExceeded}
+	return c.failed(what, os.ErrDeadlineExceeded)
 }
 
-func failed(what string, errno syscall.Errno) error {
-	return &net.OpError{Op: what, Net: "tcp", Err: os.NewSyscallError(what, errno)}
+// failed says between whom it was.
+func (c *Conn) failed(what string, err error) error {
+	return &net.OpError{Op: what, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
 }
 
 // received is what an operation that reads has come to.
 func (o *operation) received() (int, error) {
 	switch {
 	case o.errno != 0:
-		return 0, failed("read", o.errno)
+		return 0, o.c.failed("read", o.errno)
 	case o.n == 0:
 		return 0, io.EOF
 	}
@@ -342,7 +343,7 @@ func (c *Conn) setDeadline(t time.Time, sides ...*side) error {
 	c.r.mu.Lock()
 	defer c.r.mu.Unlock()
 	if c.closed {
-		return &net.OpError{Op: "set", Net: "tcp", Source: c.local, Addr: c.remote, Err: net.ErrClosed}
+		return c.failed("set", net.ErrClosed)
 	}
 	for _, s := range sides {
 		s.deadline, s.expired = t, false

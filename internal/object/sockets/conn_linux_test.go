@@ -377,6 +377,40 @@ func TestASetBeginsAnew(t *testing.T) {
 	}
 }
 
+// A job in the foreground begins with one processor, and has more later.
+func TestReactorsBecomeMoreWithTheProcessors(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	s := new(Set)
+	reactors := func() int {
+		in := map[*reactor]bool{}
+		for range 6 {
+			c, _ := pair(t, s)
+			in[c.r] = true
+		}
+		return len(in)
+	}
+	for processors, want := range map[int]int{1: 1, processorsEach - 1: 1} {
+		if runtime.GOMAXPROCS(processors); reactors() != want {
+			t.Errorf("not %d reactors for %d processors", want, processors)
+		}
+	}
+	runtime.GOMAXPROCS(2 * processorsEach)
+	if n := reactors(); n != 2 {
+		t.Errorf("%d reactors for %d processors", n, 2*processorsEach)
+	}
+}
+
+// A connection that cannot be watched leaves no reactor behind; TestMain sees whether one goes on.
+func TestNoReactorWithoutConnections(t *testing.T) {
+	s := new(Set)
+	if err := s.add(&Conn{fd: -1}); !errors.Is(err, syscall.EBADF) {
+		t.Errorf("got %v", err)
+	}
+	if s.reactors[s.next] != nil {
+		t.Error("a reactor without connections is kept")
+	}
+}
+
 // waitFor lets others run until something holds; the test's own bound ends it.
 func waitFor(holds func() bool) {
 	for !holds() {
